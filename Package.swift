@@ -21,7 +21,9 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 let package = Package(
     name: "tern",
     targets: [
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         module("Base", []),
+        module("Wire", ["Base", "CZlib"]),
         tests("BaseTests", ["Base"]),
     ]
 )

@@ -1,0 +1,83 @@
+// The user part of an address, and the id of a stanza: short ASCII words that are compared all the
+// time and stored by the million. Up to 15 bytes live inside the value, without a heap object.
+
+public import Base
+
+/// A user's or group's name: 1–64 bytes of `a–z 0–9 . _ - +`, beginning with a letter, digit or `+`
+/// (narrower than RFC 7622's localpart, so that equality is equality of bytes).
+public struct Localpart: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// The longest name, in bytes.
+    public static let sizeMax = 64
+
+    /// The name.
+    public let text: String
+
+    /// The name, if `text` is one.
+    public init?(_ text: String) {
+        let isValid = text.utf8.withContiguousStorageIfAvailable { Self.isValid($0) }
+        guard isValid ?? Self.isValid(Array(text.utf8)) else { return nil }
+        self.text = text
+    }
+
+    /// The name, if the bytes are one.
+    public init?(ascii bytes: UnsafeRawBufferPointer) {
+        guard Self.isValid(bytes) else { return nil }
+        text = String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static func isValid(_ bytes: some Collection<UInt8>) -> Bool {
+        guard let first = bytes.first, bytes.count <= sizeMax else { return false }
+        guard first != UInt8(ascii: "."), first != UInt8(ascii: "-"), first != UInt8(ascii: "_") else {
+            return false
+        }
+        return bytes.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
+            case UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "+"): true
+            default: false
+            }
+        }
+    }
+
+    /// The same number in every process: it picks the shard that is the user's home.
+    public var homeHash: UInt64 {
+        var text = text
+        return text.withUTF8 { stableHash(UnsafeRawBufferPointer($0)) }
+    }
+
+    /// Orders by bytes.
+    public static func < (left: Localpart, right: Localpart) -> Bool {
+        left.text.utf8.lexicographicallyPrecedes(right.text.utf8)
+    }
+
+    /// The name.
+    public var description: String { text }
+}
+
+/// A stanza's id as its sender chose it: 1–64 bytes of printable ASCII without space, kept exactly.
+public struct StanzaID: Hashable, Sendable, CustomStringConvertible {
+    /// The longest id, in bytes.
+    public static let sizeMax = 64
+
+    /// The id.
+    public let text: String
+
+    /// The id, if `text` is one.
+    public init?(_ text: String) {
+        guard Self.isValid(text.utf8) else { return nil }
+        self.text = text
+    }
+
+    /// The id, if the bytes are one.
+    public init?(ascii bytes: UnsafeRawBufferPointer) {
+        guard Self.isValid(bytes) else { return nil }
+        text = String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static func isValid(_ bytes: some Collection<UInt8>) -> Bool {
+        !bytes.isEmpty && bytes.count <= sizeMax && bytes.allSatisfy { (0x21...0x7E).contains($0) }
+    }
+
+    /// The id.
+    public var description: String { text }
+}
