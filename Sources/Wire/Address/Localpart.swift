@@ -1,7 +1,7 @@
 // The user part of an address, and the id of a stanza: short ASCII words that are compared all the
 // time and stored by the million. Up to 15 bytes live inside the value, without a heap object.
 
-public import Base
+internal import Base
 
 /// A user's or group's name: 1–64 bytes of `a–z 0–9 . _ - +`, beginning with a letter, digit or `+`
 /// (narrower than RFC 7622's localpart, so that equality is equality of bytes).
