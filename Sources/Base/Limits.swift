@@ -48,10 +48,16 @@ public struct Limits: Sendable, Equatable {
     public var inFlightPerDeviceMax = 256
     /// How few must be in flight before the next page is read.
     public var inFlightPerDeviceLow = 128
+    /// Bytes sent to a device and not yet acked by it; beyond it the rest waits in the store.
+    public var inFlightSizePerDeviceMax = 262_144
     /// Stanzas in one page of a device's queue.
     public var pageCountMax = 256
+    /// Bytes in one page of a device's queue; one stanza always fits.
+    public var pageSizeMax = 262_144
     /// New stanzas held in memory while a page is read.
     public var tailCountMax = 64
+    /// Bytes of new stanzas held in memory while a page is read.
+    public var tailSizeMax = 131_072
     /// Messages waiting in a shard's mailbox.
     public var mailboxDepthMax = 262_144
 
@@ -80,7 +86,10 @@ public struct Limits: Sendable, Equatable {
             (frameSizeMax >= frameSizeMaxBeforeLogin, "frameSizeMax < frameSizeMaxBeforeLogin"),
             (frameSizeMax <= 0xFF_FFFF, "frameSizeMax does not fit the length field"),
             (inflatedSizeMax >= frameSizeMax, "inflatedSizeMax < frameSizeMax"),
-            (outputSizeMax >= 4 * frameSizeMax, "outputSizeMax < 4 frames"),
+            (
+                outputSizeMax >= inFlightSizePerDeviceMax + pageSizeMax + tailSizeMax
+                    + 3 * frameSizeMax, "outputSizeMax does not hold a device's window"
+            ),
             (inFlightPerDeviceLow < inFlightPerDeviceMax, "inFlightPerDeviceLow is not below Max"),
             (pageCountMax > inFlightPerDeviceLow, "a page must outgrow inFlightPerDeviceLow"),
             (unackedPerSessionMax <= unsettledPerShardMax, "one session outgrows its shard"),

@@ -3,17 +3,22 @@
 
 /// A stanza to put on a user's queues.
 package struct EnqueueRequest: Sendable {
-    package var stanza: QueuedStanza
+    package var key: StanzaKey
     package var recipient: Localpart
     /// One device; nil for every device of the account.
     package var device: UInt8?
+    /// The encoded node, as the recipient will read it.
+    package var payload: [UInt8]
     /// Seconds since 1970.
     package var sentAt: UInt64
 
-    package init(stanza: QueuedStanza, recipient: Localpart, device: UInt8?, sentAt: UInt64) {
-        self.stanza = stanza
+    package init(
+        key: StanzaKey, recipient: Localpart, device: UInt8?, payload: [UInt8], sentAt: UInt64
+    ) {
+        self.key = key
         self.recipient = recipient
         self.device = device
+        self.payload = payload
         self.sentAt = sentAt
     }
 }
