@@ -25,5 +25,6 @@ let package = Package(
         module("Base", []),
         module("Wire", ["Base", "CZlib"]),
         tests("BaseTests", ["Base"]),
+        tests("WireTests", ["Wire", "Base"]),
     ]
 )
