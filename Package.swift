@@ -27,6 +27,6 @@ let package = Package(
         module("Wire", ["Base", "CZlib"]),
         module("TLS", ["Base", "COpenSSL"]),
         tests("BaseTests", ["Base"]),
-        tests("TLSTests", ["Base", "TLS"]),
+        tests("TLSTests", ["Base", "COpenSSL", "TLS"]),
     ]
 )
