@@ -24,6 +24,9 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         module("Base", []),
         module("Wire", ["Base", "CZlib"]),
+        .target(name: "CLinux"),
+        module("Reactor", ["Base", "CLinux"]),
         tests("BaseTests", ["Base"]),
+        tests("ReactorTests", ["Base", "Reactor"]),
     ]
 )
