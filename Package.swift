@@ -20,11 +20,24 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let package = Package(
     name: "tern",
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+    ],
     targets: [
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .target(name: "CLinux"),
         module("Base", []),
         module("Wire", ["Base", "CZlib"]),
+        module("TLS", ["Base", "COpenSSL"]),
+        module("Reactor", ["Base", "CLinux"]),
+        module("Sessions", ["Base", "Wire"]),
         tests("BaseTests", ["Base"]),
-        tests("WireTests", ["Wire", "Base"]),
+        tests("ReactorTests", ["Base", "Reactor"]),
+        tests("TLSTests", ["Base", "COpenSSL", "TLS"]),
+        tests("WireTests", ["Base", "Wire"]),
     ]
 )
