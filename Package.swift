@@ -20,10 +20,15 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let package = Package(
     name: "tern",
+    dependencies: [
+        .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0")
+    ],
     targets: [
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         module("Base", []),
         module("Wire", ["Base", "CZlib"]),
+        module("Storage", ["Base", "Wire", .product(name: "GRDB", package: "GRDB.swift")]),
         tests("BaseTests", ["Base"]),
+        tests("StorageTests", ["Storage", "Base", "Wire"]),
     ]
 )
