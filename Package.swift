@@ -29,6 +29,8 @@ let package = Package(
         module("Wire", ["Base", "CZlib"]),
         module("Storage", ["Base", "Wire", .product(name: "GRDB", package: "GRDB.swift")]),
         tests("BaseTests", ["Base"]),
-        tests("StorageTests", ["Storage", "Base", "Wire"]),
+        tests(
+            "StorageTests",
+            ["Storage", "Base", "Wire", .product(name: "GRDB", package: "GRDB.swift")]),
     ]
 )

@@ -14,7 +14,9 @@ package struct StoreLimits: Sendable {
     package var batchCountMax = 1_024
     /// Rows of one page, whatever the request says.
     package var pageCountMax = 1_024
-    /// Queue depths kept in memory; above it the cache is emptied and read again as needed.
+    /// Bytes of payload in one page, unless its first row alone is larger.
+    package var pageSizeMax = 1 << 20
+    /// Accounts whose queue depths are kept in memory; above it the cache starts afresh.
     package var depthCacheCountMax = 65_536
 
     package init() {}
@@ -27,6 +29,7 @@ package struct StoreLimits: Sendable {
         precondition(batchCountMax > 0, "batchCountMax \(batchCountMax)")
         precondition(submitCountMax > 0, "submitCountMax \(submitCountMax)")
         precondition(pageCountMax > 0, "pageCountMax \(pageCountMax)")
+        precondition(pageSizeMax > 0, "pageSizeMax \(pageSizeMax)")
         precondition(depthCacheCountMax > 0, "depthCacheCountMax \(depthCacheCountMax)")
     }
 }
