@@ -32,5 +32,6 @@ let package = Package(
         tests(
             "StorageTests",
             ["Storage", "Base", "Wire", .product(name: "GRDB", package: "GRDB.swift")]),
+        tests("WireTests", ["Wire", "Base"]),
     ]
 )

@@ -36,7 +36,7 @@ package final class MemoryStore: MessageStore, AccountStore {
     package func commit() {
         finish { batch, tables in
             do throws(StoreError) {
-                return try StoreLogic(tables: tables, limits: limits).execute(batch)
+                return try logic(tables).execute(batch)
             } catch {
                 return failures(of: batch, error)
             }
@@ -46,12 +46,9 @@ package final class MemoryStore: MessageStore, AccountStore {
     /// Answers what waits as a disk does that fails. `isDurable`: it was stored all the same.
     package func failCommit(_ error: StoreError, isDurable: Bool = false) {
         finish { batch, tables in
-            let survivors = batch.filter { entry in
-                if case .request(.settle, _, _) = entry { return true }
-                return isDurable
-            }
+            let survivors = batch.filter { $0.isSettle || isDurable }
             do throws(StoreError) {
-                _ = try StoreLogic(tables: tables, limits: limits).execute(survivors)
+                _ = try logic(tables).execute(survivors)
                 return failures(of: batch, error)
             } catch {
                 return failures(of: batch, error)
@@ -83,6 +80,10 @@ package final class MemoryStore: MessageStore, AccountStore {
 
     package func accounts() throws(StoreError) -> [Localpart] {
         tables.withLock { $0.accounts.keys.sorted() }
+    }
+
+    private func logic(_ tables: MemoryTables) -> StoreLogic<MemoryTables> {
+        StoreLogic(tables: tables, limits: limits, log: { _ in })
     }
 
     private func perform(_ request: AdminRequest) throws(StoreError) {

@@ -16,17 +16,19 @@ final class SQLiteReader: @unchecked Sendable {
     private let path: String
     private let limits: StoreLimits
     private let options: SQLiteOptions
+    private let log: @Sendable (String) -> Void
     private let delivery: StoreDelivery
     private var queue: DatabaseQueue?
     private var tables: SQLiteTables?
 
     init(
         path: String, limits: StoreLimits, options: SQLiteOptions,
-        delivery: @escaping StoreDelivery
+        log: @escaping @Sendable (String) -> Void, delivery: @escaping StoreDelivery
     ) {
         self.path = path
         self.limits = limits
         self.options = options
+        self.log = log
         self.delivery = delivery
     }
 
@@ -54,7 +56,8 @@ final class SQLiteReader: @unchecked Sendable {
         } catch {
             // The next batch tries with a new connection.
             close()
-            return batch.map { _ in .failed(storeError(error)) }
+            log("store: reading credentials failed: \(storeError(error))")
+            return batch.map { _ in .failed }
         }
     }
 

@@ -32,7 +32,8 @@ package final class SQLiteStore: MessageStore, AccountStore {
         let writer = try SQLiteWriter(
             directory: directory, limits: limits, options: options, log: log, delivery: deliver)
         let reader = SQLiteReader(
-            path: self.path, limits: limits, options: options, delivery: deliver)
+            path: self.path, limits: limits, options: options, log: log,
+            delivery: deliver)
         let writerWork = WorkQueue<StoreEntry>(countMax: limits.submitCountMax)
         let readerWork = WorkQueue<CredentialsEntry>(countMax: limits.submitCountMax)
         self.writer = writer

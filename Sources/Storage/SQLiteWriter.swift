@@ -94,7 +94,7 @@ final class SQLiteWriter: @unchecked Sendable {
                 try database.execute(sql: "PRAGMA max_page_count = \(wanted)")
                 appliedPageCountMax = wanted
             }
-            let logic = StoreLogic(tables: tables, limits: limits)
+            let logic = StoreLogic(tables: tables, limits: limits, log: log)
             return try tables.transaction { try logic.execute(batch) }
         }
     }
@@ -146,11 +146,10 @@ final class SQLiteWriter: @unchecked Sendable {
     }
 
     private func carrySettles(of batch: [StoreEntry]) {
-        for case .request(.settle(let address, let key), let ticket, let shard) in batch {
+        for entry in batch where entry.isSettle {
             // Beyond the limit one is forgotten: its stanza is delivered again, which is allowed.
             if carriedSettles.count >= limits.submitCountMax { return }
-            carriedSettles.append(
-                .request(.settle(address, key), ticket: ticket, shard: shard))
+            carriedSettles.append(entry)
         }
     }
 

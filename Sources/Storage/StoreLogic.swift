@@ -16,6 +16,12 @@ enum AdminRequest: Sendable {
 enum StoreEntry: Sendable {
     case request(StoreRequest, ticket: UInt64, shard: Int)
     case admin(AdminRequest, Completion)
+
+    /// Whether nobody waits for its answer.
+    var isSettle: Bool {
+        if case .request(.settle(_, _), _, _) = self { return true }
+        return false
+    }
 }
 
 /// What became of an entry, to be told once the batch is durable.
@@ -44,6 +50,8 @@ final class Completion: Sendable {
 struct StoreLogic<Tables: StoreTables> {
     let tables: Tables
     let limits: StoreLimits
+    /// Told of a row that cannot be read.
+    let log: @Sendable (String) -> Void
 
     /// Executes a batch in order. Throws when the engine failed: then nothing of it counts.
     func execute(_ batch: [StoreEntry]) throws(StoreError) -> [EntryOutcome] {
@@ -65,7 +73,8 @@ struct StoreLogic<Tables: StoreTables> {
                 return .reply(try reply(to: request))
             } catch .corrupt(let what) {
                 // A row that cannot be read spoils its own request only: nothing was written.
-                return .reply(.failed(.corrupt(what)))
+                log("store: \(StoreError.corrupt(what))")
+                return .reply(.failed)
             } catch {
                 throw error
             }
@@ -207,8 +216,8 @@ func deliver(_ outcomes: [EntryOutcome], of batch: [StoreEntry], to delivery: St
 func failures(of batch: [StoreEntry], _ error: StoreError) -> [EntryOutcome] {
     batch.map { entry in
         switch entry {
-        case .request(.settle, _, _): .nothingToSay
-        case .request: .reply(.failed(error))
+        case .request where entry.isSettle: .nothingToSay
+        case .request: .reply(.failed)
         case .admin: .admin(error)
         }
     }

@@ -261,7 +261,7 @@ import Wire
     @Test(arguments: Backend.allCases) func answersGoToTheirShards(_ backend: Backend) throws {
         let harness = try harness(backend)
         var tickets: [Int: [UInt64]] = [:]
-        for round in 0..<300 {
+        for round in 0..<240 {
             let shard = round % 3
             let ticket = try #require(
                 try harness.submit(request("\(round)", to: "bob"), shard: shard))
@@ -273,7 +273,7 @@ import Wire
             _ = try harness.inbox.reply(to: try #require(wanted.last))
             #expect(harness.inbox.answers(shard: shard).map(\.ticket) == wanted)
         }
-        #expect(try harness.ids("bob/0") == (0..<300).map(String.init))
+        #expect(try harness.ids("bob/0") == (0..<240).map(String.init))
     }
 
     @Test(arguments: Backend.allCases) func closedStoreTakesNothing(_ backend: Backend) throws {

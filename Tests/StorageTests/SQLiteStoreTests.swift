@@ -189,7 +189,7 @@ import Wire
 
     @Test func everyAckSurvivesAKill() async throws {
         let path = directory.path
-        await #expect(processExitsWith: .signal(SIGKILL)) { [path] in
+        await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String] in
             let acks = open(path + ".acks", O_WRONLY | O_CREAT | O_APPEND, 0o600)
             let count = Lock(0)
             let store = try SQLiteStore(path: path) { _, answers in
@@ -237,7 +237,7 @@ import Wire
             for shard in 0..<4 {
                 group.addTask {
                     for round in 0..<200 {
-                        let base = UInt64(shard * 10_000 + round * 3 + 1)
+                        let base = UInt64(1_000_000 + shard * 10_000 + round * 3 + 1)
                         let address = try device("u\(shard)/0")
                         let requests: [StoreRequest] = [
                             try request("\(round)", from: "u\(shard)/0", to: "u\(shard)"),

@@ -187,7 +187,7 @@ extension StoreReply {
         case .page(let page): "page \(page.rows.count)"
         case .contacts(let names): "contacts \(names.map(\.text))"
         case .contactsFull: "contactsFull"
-        case .failed(let error): "failed: \(error)"
+        case .failed: "failed"
         }
     }
 

@@ -1,0 +1,60 @@
+// Certificates for the tests, made by the repository's own script into a temporary directory.
+
+import Foundation
+import TLS
+import Testing
+
+/// One authority and what it signed.
+struct Certificates: Sendable {
+    let directory: URL
+
+    /// The set both ends use.
+    static let ours = Certificates("ours")
+    /// A set from another authority.
+    static let others = Certificates("others")
+
+    private static let root: URL = {
+        let root = FileManager.default.temporaryDirectory
+            .appendingPathComponent("TLSTests-\(UUID().uuidString)")
+        atexit { Certificates.removeAll() }
+        return root
+    }()
+
+    private static func removeAll() {
+        try? FileManager.default.removeItem(at: root)
+    }
+
+    private init(_ name: String) {
+        directory = Self.root.appendingPathComponent(name)
+        let package = URL(fileURLWithPath: #filePath)
+            .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = [
+            package.appendingPathComponent("certs/generate.sh").path, directory.path,
+        ]
+        do {
+            try process.run()
+            process.waitUntilExit()
+        } catch {
+            Issue.record("certs/generate.sh: \(error)")
+        }
+        #expect(process.terminationStatus == 0)
+    }
+
+    func path(_ name: String) -> String { directory.appendingPathComponent(name).path }
+
+    /// Writes a file beside the certificates and gives its path.
+    func write(_ text: String, to name: String) throws -> String {
+        let path = path(name)
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
+        return path
+    }
+
+    var server: TLSServerConfiguration {
+        TLSServerConfiguration(
+            certificateChainPath: path("server.pem"), privateKeyPath: path("server-key.pem"))
+    }
+
+    var client: TLSClientConfiguration { TLSClientConfiguration(caPath: path("ca.pem")) }
+}
