@@ -35,6 +35,22 @@ let package = Package(
         module("TLS", ["Base", "COpenSSL"]),
         module("Reactor", ["Base", "CLinux"]),
         module("Sessions", ["Base", "Wire"]),
+        module("Storage", ["Base", "Wire", .product(name: "GRDB", package: "GRDB.swift")]),
+        module("Client", ["Base", "Wire", "TLS"]),
+        module(
+            "Gateway",
+            [
+                "Base", "Wire", "TLS", "Reactor", "Sessions", "Storage", "Client",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "TOMLKit", package: "TOMLKit"),
+            ]),
+        .executableTarget(
+            name: "ternd",
+            dependencies: [
+                "Base", "Gateway", "Reactor",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: settings),
         tests("BaseTests", ["Base"]),
         tests("ReactorTests", ["Base", "Reactor"]),
         tests("TLSTests", ["Base", "COpenSSL", "TLS"]),
