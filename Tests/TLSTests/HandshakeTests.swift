@@ -249,4 +249,45 @@ private func plainAlert(_ bytes: [UInt8]) -> UInt8? {
             #expect(server.status == .handshaking)
         }
     }
+
+    @Test func flippedServerFlightNeverOpens() throws {
+        let contexts = try Contexts()
+        var offset = 0
+        var size = 1
+        while offset < size {
+            let link = try contexts.link()
+            link.server.receive(link.client.takeOutput()[...])
+            var bytes = link.server.takeOutput()
+            size = bytes.count
+            bytes[offset] ^= 0x04
+            link.client.receive(bytes[...])
+            #expect(!link.client.isOpen, "offset \(offset)")
+            offset += 13
+        }
+    }
+
+    @Test func threadsShareContexts() async throws {
+        let contexts = try Contexts()
+        let client = contexts.client
+        let server = contexts.server
+        let opened = await withTaskGroup(of: Int.self) { group in
+            for _ in 0..<4 {
+                group.addTask { Self.openLinks(client, server, count: 25) }
+            }
+            return await group.reduce(0, +)
+        }
+        #expect(opened == 100)
+    }
+
+    private static func openLinks(_ client: TLSContext, _ server: TLSContext, count: Int) -> Int {
+        var opened = 0
+        var session: TLSSession?
+        for _ in 0..<count {
+            guard let link = try? Link(client, server, session: session) else { continue }
+            link.pump()
+            if link.client.isOpen, link.server.isOpen { opened += 1 }
+            session = link.client.takeSession()
+        }
+        return opened
+    }
 }
