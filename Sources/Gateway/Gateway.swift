@@ -1,12 +1,12 @@
 // A gateway: store, shards, listeners and admin socket, wired up, started and stopped.
 
-package import Base
+internal import Base
 internal import Foundation
 package import Logging
 internal import Reactor
 internal import Sessions
-internal import Storage
-internal import TLS
+package import Storage
+package import TLS
 internal import Wire
 
 /// Why a gateway did not start.

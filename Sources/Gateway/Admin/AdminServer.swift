@@ -127,7 +127,7 @@ final class AdminServer: Sendable {
         guard let request = try? JSONDecoder().decode(AdminRequest.self, from: Data(line)) else {
             return .refused(.badRequest, "not a request")
         }
-        do {
+        do throws(StoreError) {
             switch request.command {
             case .status:
                 return AdminReply(ok: true, status: shards.status)
@@ -137,10 +137,8 @@ final class AdminServer: Sendable {
             case .accountAdd, .accountPassword, .accountRemove:
                 return try change(request)
             }
-        } catch let error as StoreError {
-            return refusal(error)
         } catch {
-            return .refused(.storeFailed, "\(error)")
+            return refusal(error)
         }
     }
 
