@@ -6,6 +6,10 @@ import Glibc
 import Reactor
 import Testing
 
+/// All suites with sockets, one test at a time: a test that starts a process holds copies of the
+/// others' descriptors for a moment, and a closed socket would seem open.
+@Suite(.serialized) enum DescriptorTests {}
+
 /// A seeded generator, so that a random test can be run again: TERN_SEED=<seed>.
 struct SeededRandom: RandomNumberGenerator {
     let seed: UInt64

@@ -74,9 +74,9 @@ private struct Trial: ~Copyable {
     @Test(arguments: [1, 4, 10, 1000] as [UInt64])
     func agreesWithTheModel(tickMs: UInt64) {
         var random = SeededRandom("timer wheel, tick \(tickMs) ms")
-        for _ in 0..<20 {
+        for _ in 0..<10 {
             var trial = Trial(start: random.magnitude(bitCountMax: 44), tickMs: tickMs)
-            for step in 0..<400 {
+            for step in 0..<300 {
                 switch Int.random(in: 0..<10, using: &random) {
                 case 0..<5:
                     let distance = random.magnitude(bitCountMax: 40)
