@@ -26,6 +26,7 @@ let package = Package(
         module("Wire", ["Base", "CZlib"]),
         .target(name: "CLinux"),
         module("Reactor", ["Base", "CLinux"]),
+        tests("BaseTests", ["Base"]),
         tests("ReactorTests", ["Base", "Reactor"]),
     ]
 )
