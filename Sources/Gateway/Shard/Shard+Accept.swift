@@ -54,7 +54,7 @@ extension Shard {
         do {
             let tls = try TLSConnection(server: tls)
             let connection = Connection(
-                socket: accepted.takeSocket(), address: SessionAddress(shard: index, slot: SlotID(word: 0)),
+                socket: accepted.socket, address: SessionAddress(shard: index, slot: SlotID(word: 0)),
                 peer: peer, tls: tls, deadline: deadline)
             guard let slot = connections.insert(connection) else { return }
             connections.withElement(slot) { connection in
