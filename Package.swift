@@ -25,8 +25,11 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         module("Base", []),
         module("Wire", ["Base", "CZlib"]),
+        module("TLS", ["Base", "COpenSSL"]),
         tests("BaseTests", ["Base"]),
+        tests("TLSTests", ["Base", "TLS"]),
     ]
 )
