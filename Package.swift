@@ -29,7 +29,15 @@ let package = Package(
         module("Base", []),
         module("Wire", ["Base", "CZlib"]),
         module("TLS", ["Base", "COpenSSL"]),
+        module("Client", ["Base", "Wire", "TLS"]),
+        .executableTarget(
+            name: "tern",
+            dependencies: [
+                "Client", "Wire", "Base", "TLS",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], swiftSettings: settings),
         tests("BaseTests", ["Base"]),
         tests("TLSTests", ["Base", "TLS"]),
+        tests("ClientTests", ["Base", "Wire", "TLS", "Client", "tern"]),
     ]
 )

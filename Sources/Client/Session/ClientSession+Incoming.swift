@@ -29,10 +29,10 @@ extension ClientSession {
     /// The next whole frame's payload, inflated; nil when more bytes are needed.
     private mutating func nextPayload() throws(WireError) -> [UInt8]? {
         let step = try FrameSplitter.next(in: input.bytes, frameSizeMax: WireLimits.frameSizeMax)
-        guard case .frame(let flags, let range, let total) = step else { return nil }
+        guard case .frame(let flags, let range, let size) = step else { return nil }
         var payload = input.withUnsafeBytes { [UInt8]($0[range]) }
-        input.consume(total)
-        if flags & FrameFlags.compressed != 0 {
+        input.consume(size)
+        if flags == FrameFlags.deflated {
             if inflater == nil { inflater = Inflater() }
             var inflated = ByteBuffer()
             try inflater?.inflate(
@@ -75,7 +75,7 @@ extension ClientSession {
             disconnect(.replaced)
             return
         }
-        let text = children.first { $0.tag == "text" }?.text
+        let text = child("text")?.text
         disconnect(.streamError(condition: condition, text: text))
     }
 
@@ -102,7 +102,7 @@ extension ClientSession {
             return
         }
         if seen.insert(SeenKey(from: from, id: id, kind: .message)) {
-            let body = node.children.first { $0.tag == "body" }?.text
+            let body = node.child("body")?.text
             emit(
                 .message(
                     IncomingMessage(
@@ -126,7 +126,7 @@ extension ClientSession {
             Attribute(key: "to", value: from.description),
         ]
         if isRead { attributes.append(Attribute(key: "type", value: "read")) }
-        write(Node(tag: "ack", attributes: attributes), to: &output)
+        write(Node("ack", attributes), to: &output)
     }
 
     private mutating func receiveAck(_ node: Node) {
@@ -190,8 +190,8 @@ extension ClientSession {
             writeIQ(type: "result", id: id, content: [], to: &output)
         case "get", "set":
             let error = Node(
-                tag: "error", attributes: [Attribute(key: "type", value: "cancel")],
-                content: .nodes([Node(tag: "feature-not-implemented")]))
+                "error", [Attribute(key: "type", value: "cancel")],
+                content: .nodes([Node("feature-not-implemented")]))
             writeIQ(type: "error", id: id, content: [error], to: &output)
         case "result":
             guard let entry = requests.removeValue(forKey: id) else { return }
@@ -209,7 +209,7 @@ extension ClientSession {
     }
 
     private static func contacts(in node: Node) -> Result<[JID], ClientError> {
-        let list = node.children.first { $0.tag == "contacts" }?.children ?? []
+        let list = node.child("contacts")?.children ?? []
         guard list.count <= ClientLimits.contactCountMax else {
             return .failure(.protocolViolation("\(list.count) contacts"))
         }
@@ -225,9 +225,9 @@ struct StanzaError {
     let text: String?
 
     init(_ stanza: Node) {
-        let error = stanza.children.first { $0.tag == "error" }
+        let error = stanza.child("error")
         isTemporary = error?["type"] == "wait"
         condition = error?.children.first?.tag ?? "undefined-condition"
-        text = error?.children.first { $0.tag == "text" }?.text
+        text = error?.child("text")?.text
     }
 }

@@ -43,8 +43,8 @@ extension ClientSession {
     package mutating func chatstate(to: JID, composing: Bool, output: inout ByteBuffer) {
         guard state == .online else { return }
         let node = Node(
-            tag: "chatstate", attributes: [Attribute(key: "to", value: to.description)],
-            content: .nodes([Node(tag: composing ? "composing" : "paused")]))
+            "chatstate", [Attribute(key: "to", value: to.description)],
+            content: .nodes([Node(composing ? "composing" : "paused")]))
         write(node, to: &output)
     }
 
@@ -61,7 +61,7 @@ extension ClientSession {
         let id: StanzaID?
         switch request {
         case .contacts:
-            id = writeIQ(type: "get", content: [Node(tag: "contacts")], to: &output)
+            id = writeIQ(type: "get", content: [Node("contacts")], to: &output)
         case .addContact(let jid):
             id = writeIQ(type: "set", content: [Self.contacts(jid, type: nil)], to: &output)
         case .removeContact(let jid):
@@ -74,7 +74,7 @@ extension ClientSession {
         var attributes = [Attribute(key: "jid", value: jid.bare.description)]
         if let type { attributes.append(Attribute(key: "type", value: type)) }
         return Node(
-            tag: "contacts", content: .nodes([Node(tag: "contact", attributes: attributes)]))
+            "contacts", content: .nodes([Node("contact", attributes)]))
     }
 
     // MARK: What waits
@@ -88,8 +88,8 @@ extension ClientSession {
         }
         while let message = outbox.nextToSend() {
             let node = Node(
-                tag: "message",
-                attributes: [
+                "message",
+                [
                     Attribute(key: "to", value: message.to.description),
                     Attribute(key: "id", value: message.id.text),
                 ], content: .nodes(message.content))
@@ -119,14 +119,14 @@ extension ClientSession {
             Attribute(key: "id", value: receipt.id.text),
         ]
         if receipt.kind == .read { attributes.append(Attribute(key: "type", value: "read")) }
-        return Node(tag: "receipt", attributes: attributes)
+        return Node("receipt", attributes)
     }
 
     // MARK: Bytes
 
     mutating func writePresence(to output: inout ByteBuffer) {
         let attributes = isAvailable ? [] : [Attribute(key: "type", value: "unavailable")]
-        write(Node(tag: "presence", attributes: attributes), to: &output)
+        write(Node("presence", attributes), to: &output)
     }
 
     @discardableResult
@@ -139,18 +139,26 @@ extension ClientSession {
             Attribute(key: "id", value: id.text), Attribute(key: "type", value: type),
         ]
         let node = Node(
-            tag: "iq", attributes: attributes, content: content.isEmpty ? nil : .nodes(content))
+            "iq", attributes, content: content.isEmpty ? nil : .nodes(content))
         write(node, to: &output)
         return id
     }
 
     mutating func write(_ node: Node, to output: inout ByteBuffer) {
-        var payload = ByteBuffer()
-        node.encode(into: &payload, context: context)
-        FrameWriter.write(payload: payload.bytes, into: &output)
+        let mark = FrameWriter.begin(into: &output)
+        do throws(WireError) {
+            try node.encode(into: &output, context: context)
+            try FrameWriter.finish(mark, in: &output)
+        } catch {
+            preconditionFailure("a stanza of our own: \(error)")
+        }
     }
 
     mutating func writePayload(_ payload: [UInt8], to output: inout ByteBuffer) {
-        FrameWriter.write(payload: payload.span.bytes, into: &output)
+        do throws(WireError) {
+            try FrameWriter.write(payload.span.bytes, into: &output)
+        } catch {
+            preconditionFailure("a payload of our own: \(error)")
+        }
     }
 }

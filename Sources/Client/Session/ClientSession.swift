@@ -80,14 +80,17 @@ package struct ClientSession: ~Copyable {
     var lastReceived = Instant(milliseconds: 0)
     var pingSentAt: Instant?
 
-    /// A session that has no connection yet.
+    /// A session that has no connection yet. Precondition: the address names a user.
     package init(
         configuration: Configuration, context: WireContext, cryptography: any Cryptography
     ) {
+        guard let user = configuration.jid.local else {
+            preconditionFailure("\(configuration.jid) names no user")
+        }
         self.configuration = configuration
         self.context = context
         scram = ScramClient(
-            user: configuration.jid.local?.text ?? "", password: configuration.password,
+            user: user.text, password: configuration.password,
             cryptography: cryptography)
         isAvailable = configuration.isAvailable
     }
@@ -109,8 +112,8 @@ package struct ClientSession: ~Copyable {
         let binding = configuration.channelBinding == .required ? exporter : nil
         let first = scram.begin(exporter: binding)
         let node = Node(
-            tag: "auth",
-            attributes: [
+            "auth",
+            [
                 Attribute(key: "mechanism", value: scram.mechanism),
                 Attribute(key: "device", value: String(configuration.device)),
             ], content: .bytes(first))
@@ -167,7 +170,7 @@ package struct ClientSession: ~Copyable {
                 }
             } else if now >= lastReceived.advanced(byMs: ClientLimits.pingAfterMs) {
                 pingSentAt = now
-                writeIQ(type: "get", content: [Node(tag: "ping")], to: &output)
+                writeIQ(type: "get", content: [Node("ping")], to: &output)
             }
             if let pausedUntil, now >= pausedUntil { self.pausedUntil = nil }
             sendWaiting(output: &output)

@@ -18,7 +18,7 @@ package struct OutgoingMessage: Sendable, Equatable {
     package init(to: JID, id: StanzaID, body: String) {
         self.to = to
         self.id = id
-        content = [Node(tag: "body", content: .text(body))]
+        content = [Node("body", content: .text(body))]
         size = body.utf8.count
     }
 }
