@@ -37,6 +37,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),
         tests("BaseTests", ["Base"]),
+        tests("WireTests", ["Wire", "Base"]),
         tests("TLSTests", ["Base", "TLS"]),
         tests("ClientTests", ["Base", "Wire", "TLS", "Client", "tern"]),
     ]

@@ -39,22 +39,7 @@ public struct JID: Hashable, Sendable, CustomStringConvertible {
 
     /// Whether `text` is a domain: 1–255 bytes of `a–z 0–9 . -`, no empty label.
     public static func isDomain(_ text: String) -> Bool {
-        guard (1...domainSizeMax).contains(text.utf8.count) else { return false }
-        var labelIsEmpty = true
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"):
-                labelIsEmpty = false
-            case UInt8(ascii: "-"):
-                if labelIsEmpty { return false }
-            case UInt8(ascii: "."):
-                if labelIsEmpty { return false }
-                labelIsEmpty = true
-            default:
-                return false
-            }
-        }
-        return !labelIsEmpty
+        AddressSyntax.isDomain(text.utf8)
     }
 
     /// The address without its device.

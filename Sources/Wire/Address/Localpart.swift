@@ -14,29 +14,14 @@ public struct Localpart: Hashable, Comparable, Sendable, CustomStringConvertible
 
     /// The name, if `text` is one.
     public init?(_ text: String) {
-        let isValid = text.utf8.withContiguousStorageIfAvailable { Self.isValid($0) }
-        guard isValid ?? Self.isValid(Array(text.utf8)) else { return nil }
+        guard AddressSyntax.isLocalpart(text.utf8) else { return nil }
         self.text = text
     }
 
     /// The name, if the bytes are one.
     public init?(ascii bytes: UnsafeRawBufferPointer) {
-        guard Self.isValid(bytes) else { return nil }
+        guard AddressSyntax.isLocalpart(bytes) else { return nil }
         text = String(decoding: bytes, as: UTF8.self)
-    }
-
-    private static func isValid(_ bytes: some Collection<UInt8>) -> Bool {
-        guard let first = bytes.first, bytes.count <= sizeMax else { return false }
-        guard first != UInt8(ascii: "."), first != UInt8(ascii: "-"), first != UInt8(ascii: "_") else {
-            return false
-        }
-        return bytes.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
-            case UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "+"): true
-            default: false
-            }
-        }
     }
 
     /// The same number in every process: it picks the shard that is the user's home.
