@@ -38,7 +38,7 @@ let package = Package(
             ], swiftSettings: settings),
         tests("BaseTests", ["Base"]),
         tests("WireTests", ["Wire", "Base"]),
-        tests("TLSTests", ["Base", "TLS"]),
+        tests("TLSTests", ["Base", "COpenSSL", "TLS"]),
         tests("ClientTests", ["Base", "Wire", "TLS", "Client", "tern"]),
     ]
 )

@@ -26,7 +26,7 @@ package struct TLSConnection: ~Copyable, Sendable {
 
     // The context outlives the engine: OpenSSL's callbacks point into it.
     private let context: TLSContext
-    private var engine: HandshakeEngine
+    private(set) var engine: HandshakeEngine
     private var state = State.handshaking
     private var hasSentClose = false
     private var hasReceivedClose = false
