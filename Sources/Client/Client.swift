@@ -78,7 +78,7 @@ public final class Client: Sendable {
     public func send(
         to: JID, body: String, id: StanzaID? = nil
     ) async throws(ClientError) -> StanzaID {
-        let message = OutgoingMessage(to: to, id: try id ?? Self.makeID(), body: body)
+        let message = OutgoingMessage(to: to, id: id ?? Self.makeID(), body: body)
         let result = await withCheckedContinuation {
             (continuation: CheckedContinuation<Result<StanzaID, ClientError>, Never>) in
             do throws(ClientError) {
@@ -95,7 +95,7 @@ public final class Client: Sendable {
     public func post(
         to: JID, body: String, id: StanzaID? = nil
     ) throws(ClientError) -> StanzaID {
-        let id = try id ?? Self.makeID()
+        let id = id ?? Self.makeID()
         try driver.commands.push(OutgoingMessage(to: to, id: id, body: body), nil)
         return id
     }
@@ -160,7 +160,7 @@ public final class Client: Sendable {
     }
 
     /// A fresh message id: 80 random bits. Upper-case hex is packed on the wire.
-    private static func makeID() throws(ClientError) -> StanzaID {
+    private static func makeID() -> StanzaID {
         var random = SystemRandomNumberGenerator()
         var text = ""
         for _ in 0..<10 {
@@ -168,7 +168,7 @@ public final class Client: Sendable {
             text += String(byte >> 4, radix: 16, uppercase: true)
             text += String(byte & 0xF, radix: 16, uppercase: true)
         }
-        guard let id = StanzaID(text) else { throw .invalidConfiguration("no id") }
+        guard let id = StanzaID(text) else { preconditionFailure("\(text)") }
         return id
     }
 }

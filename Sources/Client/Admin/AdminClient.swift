@@ -42,9 +42,11 @@ public struct AdminClient: Sendable {
     /// Sends one request and gives its reply. Blocks. Throws `refused` when the reply is a refusal.
     public func request(_ request: AdminRequest) throws(AdminError) -> AdminReply {
         guard let address = ResolvedAddress.unix(path: path) else { throw .invalidPath(path) }
-        let (connected, code) = ClientSocket.connect(to: address)
-        guard let socket = consume connected else {
-            throw .unavailable("\(path): \(errorText(code))")
+        let socket: ClientSocket
+        do throws(SocketFailure) {
+            socket = try ClientSocket.connect(to: address)
+        } catch {
+            throw .unavailable("\(path): \(errorText(error.code))")
         }
         let line = try exchange(try Self.encoded(request), over: socket)
         let reply: AdminReply

@@ -14,9 +14,17 @@ enum SocketResult: Equatable {
 
 /// The system's words for an error number.
 func errorText(_ code: Int32) -> String {
-    var text = [CChar](repeating: 0, count: 256)
-    guard let pointer = strerror_r(code, &text, text.count) else { return "error \(code)" }
-    return String(cString: pointer)
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
+        guard let base = buffer.baseAddress, strerror_r(code, base, buffer.count) == 0 else {
+            return "error \(code)"
+        }
+        return String(cString: base)
+    }
+}
+
+/// A system call that failed.
+struct SocketFailure: Error {
+    let code: Int32
 }
 
 /// A socket, closed with its owner.
@@ -31,11 +39,11 @@ struct ClientSocket: ~Copyable {
         close(descriptor)
     }
 
-    /// Begins a connection to `address`; nil and the error number when it fails at once.
-    static func connect(to address: ResolvedAddress) -> (socket: ClientSocket?, code: Int32) {
+    /// Begins a connection to `address`; poll(2) and `connectionError` tell how it went.
+    static func connect(to address: ResolvedAddress) throws(SocketFailure) -> ClientSocket {
         let flags = Int32(SOCK_STREAM.rawValue) | O_NONBLOCK | O_CLOEXEC
         let descriptor = socket(address.family, flags, 0)
-        guard descriptor >= 0 else { return (nil, errno) }
+        guard descriptor >= 0 else { throw SocketFailure(code: errno) }
         let opened = ClientSocket(descriptor: descriptor)
         if address.family != AF_UNIX {
             var one: Int32 = 1
@@ -49,8 +57,10 @@ struct ClientSocket: ~Copyable {
             // An interrupted connect goes on by itself; poll tells the outcome.
             return Glibc.connect(descriptor, pointer, socklen_t(raw.count)) == 0 ? 0 : errno
         }
-        guard code == 0 || code == EINPROGRESS || code == EINTR else { return (nil, code) }
-        return (opened, 0)
+        guard code == 0 || code == EINPROGRESS || code == EINTR else {
+            throw SocketFailure(code: code)
+        }
+        return opened
     }
 
     /// How a connection attempt ended: 0, or the error number.
@@ -88,7 +98,7 @@ struct ClientSocket: ~Copyable {
         let result = buffer.withUnsafeBytes { bytes -> SocketResult in
             while true {
                 let count = send(
-                    descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL.rawValue))
+                    descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
                 if count >= 0 { return .bytes(count) }
                 if errno == EINTR { continue }
                 return errno == EAGAIN ? .wouldBlock : .failed(errno)

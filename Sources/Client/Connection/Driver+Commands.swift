@@ -1,6 +1,7 @@
 // What a client's thread does with the application's commands and the session's effects.
 
 internal import Base
+internal import TLS
 internal import Wire
 
 extension Driver {

@@ -143,14 +143,14 @@ final class Driver: @unchecked Sendable {
     func connectNext(at moment: Moment, lastFailure: String) {
         var failure = lastFailure
         while !addresses.isEmpty {
-            let (opened, code) = ClientSocket.connect(to: addresses.removeFirst())
-            if let opened {
-                socket = consume opened
+            do throws(SocketFailure) {
+                socket = try ClientSocket.connect(to: addresses.removeFirst())
                 let now = currentMoment().monotonic
                 phase = .connecting(deadline: now.advanced(byMs: ClientLimits.connectTimeoutMs))
                 return
+            } catch {
+                failure = errorText(error.code)
             }
-            failure = errorText(code)
         }
         end(.network("\(configuration.host):\(configuration.port): \(failure)"), at: moment)
     }

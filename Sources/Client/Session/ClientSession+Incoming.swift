@@ -1,7 +1,7 @@
 // What the server sends to a session that is logged in.
 
 package import Base
-package import Wire
+internal import Wire
 
 extension ClientSession {
     /// Takes bytes as TLS decrypted them.
@@ -75,7 +75,7 @@ extension ClientSession {
             disconnect(.replaced)
             return
         }
-        let text = child("text")?.text
+        let text = node.child("text")?.text
         disconnect(.streamError(condition: condition, text: text))
     }
 

@@ -1,8 +1,8 @@
 // The login: SCRAM-SHA-256-PLUS (RFC 5802, RFC 7677, RFC 9266), client's side. The server must prove
 // that it knows the verifier before the session counts as online.
 
-package import Base
-package import Wire
+internal import Base
+internal import Wire
 
 extension ClientSession {
     mutating func receiveLogin(_ node: Node, at moment: Moment, output: inout ByteBuffer) {

@@ -1,11 +1,12 @@
 // Options that several commands share, and how they become a client's configuration.
 
-internal import ArgumentParser
+public import ArgumentParser
 internal import Client
 internal import Glibc
-internal import Wire
+public import Wire
 
-extension JID: @retroactive ExpressibleByArgument {
+extension JID: ExpressibleByArgument {
+    /// The user's address that an argument spells.
     public init?(argument: String) {
         self.init(argument)
         // Only users write and are written to.
@@ -13,7 +14,8 @@ extension JID: @retroactive ExpressibleByArgument {
     }
 }
 
-extension StanzaID: @retroactive ExpressibleByArgument {
+extension StanzaID: ExpressibleByArgument {
+    /// The id that an argument spells.
     public init?(argument: String) {
         self.init(argument)
     }
