@@ -51,8 +51,16 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: settings),
+        .executableTarget(
+            name: "tern",
+            dependencies: [
+                "Base", "Client", "TLS", "Wire",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], swiftSettings: settings),
         tests("BaseTests", ["Base"]),
+        tests("ClientTests", ["Base", "Client", "TLS", "Wire", "tern"]),
         tests("ReactorTests", ["Base", "Reactor"]),
+        tests("StorageTests", ["Base", "Storage", "Wire", .product(name: "GRDB", package: "GRDB.swift")]),
         tests("TLSTests", ["Base", "COpenSSL", "TLS"]),
         tests("WireTests", ["Base", "Wire"]),
     ]
