@@ -20,6 +20,10 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let package = Package(
     name: "tern",
+    products: [
+        // For the package in fuzz/, whose targets need a linker flag that plain builds must not have.
+        .library(name: "FuzzTargets", targets: ["FuzzTargets"])
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -44,6 +48,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "TOMLKit", package: "TOMLKit"),
             ]),
+        module("FuzzTargets", ["Base", "Wire", "Sessions", "Storage", "TLS"]),
         .executableTarget(
             name: "ternd",
             dependencies: [
@@ -59,6 +64,7 @@ let package = Package(
             ], swiftSettings: settings),
         tests("BaseTests", ["Base"]),
         tests("ClientTests", ["Base", "Client", "TLS", "Wire", "tern"]),
+        tests("FuzzTests", ["FuzzTargets"]),
         tests("ReactorTests", ["Base", "Reactor"]),
         tests("StorageTests", ["Base", "Storage", "Wire", .product(name: "GRDB", package: "GRDB.swift")]),
         tests("TLSTests", ["Base", "COpenSSL", "TLS"]),

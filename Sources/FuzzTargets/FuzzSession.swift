@@ -1,0 +1,2 @@
+/// placeholder
+public func fuzzSession(_ bytes: UnsafeRawBufferPointer) {}

@@ -1,0 +1,9 @@
+// libFuzzer's entry: see Sources/FuzzTargets/FuzzInflate.swift.
+
+internal import FuzzTargets
+
+@c(LLVMFuzzerTestOneInput)
+public func testOneInput(_ start: UnsafeRawPointer?, _ size: Int) -> CInt {
+    fuzzInflate(UnsafeRawBufferPointer(start: start, count: size))
+    return 0
+}

@@ -1,0 +1,9 @@
+// libFuzzer's entry: see Sources/FuzzTargets/FuzzSession.swift.
+
+internal import FuzzTargets
+
+@c(LLVMFuzzerTestOneInput)
+public func testOneInput(_ start: UnsafeRawPointer?, _ size: Int) -> CInt {
+    fuzzSession(UnsafeRawBufferPointer(start: start, count: size))
+    return 0
+}
