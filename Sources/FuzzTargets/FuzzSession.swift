@@ -1,2 +1,12 @@
-/// placeholder
-public func fuzzSession(_ bytes: UnsafeRawBufferPointer) {}
+// Sessions, routers and the store under a script: see SessionWorld for the world and its checks.
+
+/// Takes the bytes as a script of operations, two bytes each and some with bytes of their own.
+public func fuzzSession(_ bytes: UnsafeRawBufferPointer) {
+    let world = SessionWorld()
+    var script = SessionScript(bytes)
+    for _ in 0..<SessionScript.operationCountMax {
+        guard script.step(world) else { break }
+        world.checkInvariants()
+    }
+    world.audit()
+}

@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# Builds the fuzzers under AddressSanitizer and runs them.
+#
+#   fuzz/run.sh [TARGET...]       SECONDS_EACH=60 by default; no target: all of them
+#
+# The canary, a planted bug, always runs first and must be found. New inputs go to var/fuzz/TARGET, kept
+# from run to run; fuzz/corpus/TARGET is only read. Exits with 1 when there is a finding, whose input is
+# kept in fuzz/artifacts.
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+seconds=${SECONDS_EACH:-60}
+all=(node frames inflate address scram session)
+targets=("$@")
+[ ${#targets[@]} -gt 0 ] || targets=("${all[@]}")
+
+case $seconds in '' | *[!0-9]*) echo "seconds: $seconds" >&2; exit 2 ;; esac
+for target in "${targets[@]}"; do
+    if [[ " ${all[*]} " != *" $target "* ]]; then
+        echo "no target $target; there are: ${all[*]}" >&2
+        exit 2
+    fi
+done
+
+# SwiftPM names a package by its directory: this one and the one above must not share a name.
+if [ "$(basename "$PWD")" = fuzz ]; then
+    echo "the checkout's directory may not be called fuzz" >&2
+    exit 2
+fi
+
+# The backtracer would hold a crashed fuzzer for minutes; the sanitizer prints the stack itself. Leaks are
+# not looked for: dictionaries live as long as the process.
+export SWIFT_BACKTRACE=enable=no
+export ASAN_OPTIONS=detect_leaks=0:abort_on_error=0:${ASAN_OPTIONS:-}
+
+build() {
+    swift build --package-path fuzz -c release --sanitize=fuzzer \
+        -Xswiftc -sanitize=fuzzer,address -Xcc -fsanitize=fuzzer-no-link,address "$@"
+}
+
+echo "fuzz: building"
+mkdir -p var/fuzz fuzz/artifacts
+log=var/fuzz/build.log
+if ! build > "$log" 2>&1; then
+    cat "$log" >&2
+    exit 1
+fi
+binaries=$(build --show-bin-path)
+
+size_max() {
+    case $1 in
+        node) echo 4096 ;;
+        frames) echo 8192 ;;
+        inflate) echo 4096 ;;
+        address) echo 512 ;;
+        scram) echo 2100 ;;
+        session) echo 1024 ;;
+    esac
+}
+
+canary() {
+    local output=var/fuzz/canary.log
+    if timeout 120 "$binaries/canary" -seed=1 -runs=20000000 -max_len=16 -max_total_time=60 \
+        -artifact_prefix=var/fuzz/canary- fuzz/corpus/canary > "$output" 2>&1 < /dev/null; then
+        echo "fuzz: the canary was NOT found: the fuzzers do not work" >&2
+        return 1
+    fi
+    if ! grep -q "the canary sings" "$output" && ! grep -q "deadly signal" "$output"; then
+        cat "$output" >&2
+        echo "fuzz: the canary could not run" >&2
+        return 1
+    fi
+    rm -f var/fuzz/canary-crash-*
+    echo "fuzz: canary   found, as it must be"
+}
+
+# fuzz TARGET: 1 when it found something.
+fuzz() {
+    local target=$1 output=var/fuzz/$1.log found=var/fuzz/$1 status=0 arguments=()
+    mkdir -p "$found"
+    [ -s "fuzz/dictionaries/$target.dict" ] && arguments+=("-dict=fuzz/dictionaries/$target.dict")
+    timeout $((seconds + 120)) "$binaries/$target" -max_total_time="$seconds" \
+        -max_len="$(size_max "$target")" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+        -artifact_prefix="fuzz/artifacts/$target-" "${arguments[@]}" \
+        "$found" "fuzz/corpus/$target" > "$output" 2>&1 < /dev/null || status=$?
+    local count
+    count=$(sed -n 's/^stat::number_of_executed_units: *//p' "$output" | tail -1)
+    # A fuzzer that ran nothing has proved nothing.
+    if [ "$status" -eq 0 ] && [ "${count:-0}" -gt 0 ]; then
+        printf 'fuzz: %-8s %s executions\n' "$target" "$count"
+        executions=$((executions + count))
+        return 0
+    fi
+    tail -n 60 "$output" >&2
+    local input
+    input=$(sed -n 's/.*Test unit written to //p' "$output" | tail -1)
+    printf 'fuzz: %-8s FAILED (status %s, log in %s)\n' "$target" "$status" "$output" >&2
+    if [ -n "$input" ]; then
+        echo "fuzz: reproduce with" >&2
+        echo "    SWIFT_BACKTRACE=enable=no $binaries/$target $input" >&2
+    fi
+    return 1
+}
+
+executions=0
+failed=()
+canary || failed+=(canary)
+for target in "${targets[@]}"; do
+    fuzz "$target" || failed+=("$target")
+done
+if [ ${#failed[@]} -gt 0 ]; then
+    echo "fuzz: findings in: ${failed[*]}" >&2
+    exit 1
+fi
+echo "fuzz: ${#targets[@]} targets, $executions executions, no findings"
