@@ -4,27 +4,39 @@ import Testing
 @Suite struct SlabTests {
     @Test func staleIdentityFindsNothing() throws {
         var slab = Slab<Int>(countMax: 2)
-        let first = try #require(slab.insert(1))
-        #expect(slab.remove(first) == 1)
-        let second = try #require(slab.insert(2))
+        let placed = slab.insert(1)
+        let first = try #require(placed)
+        let removed = slab.remove(first)
+        #expect(removed == 1)
+        let placedAgain = slab.insert(2)
+        let second = try #require(placedAgain)
         #expect(second.index == first.index)
-        #expect(slab.withElement(first) { $0 } == nil)
-        #expect(slab.withElement(second) { $0 } == 2)
-        #expect(slab.remove(first) == nil)
+        let stale = slab.withElement(first) { $0 }
+        let fresh = slab.withElement(second) { $0 }
+        let removedStale = slab.remove(first)
+        #expect(stale == nil)
+        #expect(fresh == 2)
+        #expect(removedStale == nil)
     }
 
     @Test func refusesBeyondItsMaximum() throws {
         var slab = Slab<Int>(countMax: 1)
-        let id = try #require(slab.insert(1))
-        #expect(slab.insert(2) == nil)
+        let placed = slab.insert(1)
+        let id = try #require(placed)
+        let beyond = slab.insert(2)
+        #expect(beyond == nil)
         slab.remove(id)
-        #expect(slab.insert(3) != nil)
+        let again = slab.insert(3)
+        #expect(again != nil)
     }
 
     @Test func walksLiveSlotsOnly() throws {
         var slab = Slab<Int>(countMax: 1_000)
         var ids: [SlotID] = []
-        for value in 0..<600 { ids.append(try #require(slab.insert(value))) }
+        for value in 0..<600 {
+            let placed = slab.insert(value)
+            ids.append(try #require(placed))
+        }
         for id in ids where id.index % 3 == 0 { slab.remove(id) }
         var seen = 0
         var at: UInt32 = 0
@@ -32,7 +44,13 @@ import Testing
             seen += 1
             at = id.index + 1
         }
-        #expect(seen == slab.count)
+        let count = slab.count
+        #expect(seen == count)
         #expect(seen == 400)
+    }
+
+    @Test func wordHoldsIndexAndGeneration() {
+        let id = SlotID(index: 7, generation: 9)
+        #expect(SlotID(word: id.word) == id)
     }
 }

@@ -1,0 +1,73 @@
+// The names of the limits in the configuration file's [limits] table.
+
+internal import Base
+
+/// One limit by its name in the configuration file.
+struct LimitField: Sendable {
+    private enum Place: @unchecked Sendable {
+        // Key paths of a struct of integers: immutable, without captured state.
+        case count(WritableKeyPath<Limits, Int>)
+        case time(WritableKeyPath<Limits, UInt64>)
+    }
+
+    private let place: Place
+
+    /// Sets the limit; false when the value makes no sense.
+    func set(_ value: Int, _ limits: inout Limits) -> Bool {
+        guard value >= 1 else { return false }
+        switch place {
+        case .count(let path): limits[keyPath: path] = value
+        case .time(let path): limits[keyPath: path] = UInt64(value)
+        }
+        return true
+    }
+
+    /// The limit's value.
+    func value(_ limits: Limits) -> UInt64 {
+        switch place {
+        case .count(let path): UInt64(limits[keyPath: path])
+        case .time(let path): limits[keyPath: path]
+        }
+    }
+
+    private static func count(_ path: WritableKeyPath<Limits, Int>) -> LimitField {
+        LimitField(place: .count(path))
+    }
+
+    private static func time(_ path: WritableKeyPath<Limits, UInt64>) -> LimitField {
+        LimitField(place: .time(path))
+    }
+
+    /// Every limit, by name.
+    static let all: [String: LimitField] = [
+        "frame-size-max-before-login": count(\.frameSizeMaxBeforeLogin),
+        "frame-size-max": count(\.frameSizeMax),
+        "inflated-size-max": count(\.inflatedSizeMax),
+        "connections-per-shard-max": count(\.connectionsPerShardMax),
+        "unauthenticated-per-shard-max": count(\.unauthenticatedPerShardMax),
+        "accepts-per-turn-max": count(\.acceptsPerTurnMax),
+        "read-size-per-turn": count(\.readSizePerTurn),
+        "output-size-max": count(\.outputSizeMax),
+        "handshake-timeout-ms": time(\.handshakeTimeoutMs),
+        "login-timeout-ms": time(\.loginTimeoutMs),
+        "ping-after-ms": time(\.pingAfterMs),
+        "ping-timeout-ms": time(\.pingTimeoutMs),
+        "close-timeout-ms": time(\.closeTimeoutMs),
+        "unacked-per-session-max": count(\.unackedPerSessionMax),
+        "unsettled-per-shard-max": count(\.unsettledPerShardMax),
+        "in-flight-per-device-max": count(\.inFlightPerDeviceMax),
+        "in-flight-per-device-low": count(\.inFlightPerDeviceLow),
+        "in-flight-size-per-device-max": count(\.inFlightSizePerDeviceMax),
+        "page-count-max": count(\.pageCountMax),
+        "page-size-max": count(\.pageSizeMax),
+        "tail-count-max": count(\.tailCountMax),
+        "tail-size-max": count(\.tailSizeMax),
+        "mailbox-depth-max": count(\.mailboxDepthMax),
+        "queue-depth-max": count(\.queueDepthMax),
+        "devices-per-account-max": count(\.devicesPerAccountMax),
+        "contacts-per-account-max": count(\.contactsPerAccountMax),
+        "contact-changes-per-iq-max": count(\.contactChangesPerIQMax),
+        "store-depth-max": count(\.storeDepthMax),
+        "store-batch-max": count(\.storeBatchMax),
+    ]
+}

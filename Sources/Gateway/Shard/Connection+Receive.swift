@@ -1,0 +1,97 @@
+// Bytes in: socket → TLS → session.
+
+internal import Base
+internal import Reactor
+internal import Sessions
+internal import TLS
+
+extension Connection {
+    /// The socket is readable: takes one turn's worth.
+    mutating func receive(_ workspace: Workspace) {
+        guard stage != .dead else { return }
+        switch socket.read(into: workspace.received) {
+        case .bytes(let count):
+            if stage == .lingering { return }
+            let bytes = UnsafeRawBufferPointer(rebasing: workspace.received[..<count])
+            decrypt(bytes, workspace)
+        case .wouldBlock:
+            return
+        case .closed:
+            // The end of TCP without close_notify; after ours it is simply the end.
+            fail(.lost, &workspace.effects)
+        case .failed:
+            fail(.lost, &workspace.effects)
+        }
+    }
+
+    private mutating func decrypt(_ bytes: UnsafeRawBufferPointer, _ workspace: Workspace) {
+        defer { workspace.plaintext.clear() }
+        let status: TLSStatus
+        do {
+            status = try tls.receive(
+                bytes, plaintext: &workspace.plaintext, output: &outbound)
+        } catch {
+            // The alert is in `outbound`: it goes out, then the connection closes.
+            failure = stage == .handshake ? .handshake("\(error)") : .record("\(error)")
+            session?.connectionLost(effects: &workspace.effects)
+            linger(workspace)
+            return
+        }
+        if stage == .handshake {
+            guard status != .handshaking else { return }
+            begin(workspace)
+        }
+        feed(workspace)
+        if status == .closed && stage == .open {
+            session?.connectionLost(effects: &workspace.effects)
+            close(workspace)
+        }
+    }
+
+    /// The handshake is over: from here on there is a session.
+    private mutating func begin(_ workspace: Workspace) {
+        stage = .open
+        let binding = tls.exporter(label: "EXPORTER-Channel-Binding", count: 32) ?? []
+        session = Session(
+            address: address, channelBinding: binding, at: workspace.moment.monotonic)
+    }
+
+    /// Gives the session what was decrypted, behind what it had left over.
+    private mutating func feed(_ workspace: Workspace) {
+        guard !workspace.plaintext.isEmpty else { return }
+        guard inbound.isEmpty else {
+            inbound.append(contentsOf: workspace.plaintext)
+            resume(workspace)
+            return
+        }
+        let used =
+            session?.receive(
+                workspace.plaintext.bytes, at: workspace.moment, in: workspace.environment,
+                output: &unsealed, effects: &workspace.effects) ?? 0
+        workspace.plaintext.consume(used)
+        inbound.append(contentsOf: workspace.plaintext)
+    }
+
+    /// Gives the session what it left over, now that it may read on.
+    mutating func resume(_ workspace: Workspace) {
+        guard stage == .open, !inbound.isEmpty else { return }
+        var waiting = ByteBuffer()
+        swap(&waiting, &inbound)
+        let used =
+            session?.receive(
+                waiting.bytes, at: workspace.moment, in: workspace.environment,
+                output: &unsealed, effects: &workspace.effects) ?? 0
+        waiting.consume(used)
+        // What is used up gives its storage back.
+        if !waiting.isEmpty { swap(&waiting, &inbound) }
+    }
+
+    /// Takes an answer or a delivery for the session.
+    mutating func deliver(_ input: SessionInput, _ workspace: Workspace) {
+        guard stage == .open, session != nil else { return }
+        session?.deliver(
+            input, at: workspace.moment, in: workspace.environment, output: &unsealed,
+            effects: &workspace.effects)
+        resume(workspace)
+    }
+}

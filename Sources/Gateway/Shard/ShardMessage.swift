@@ -1,0 +1,18 @@
+// What reaches a shard from other threads.
+
+internal import Base
+internal import Sessions
+internal import Storage
+internal import Wire
+
+/// A message in a shard's mailbox.
+enum ShardMessage: Sendable {
+    /// For a session that was here when it was sent.
+    case session(SlotID, SessionInput)
+    /// For the shard's router.
+    case router(RouterInput)
+    /// From the store's thread.
+    case store([StoreAnswer])
+    /// End all sessions with `system-shutdown`, then the thread.
+    case stop
+}

@@ -1,0 +1,65 @@
+// Devices coming and going: claim, open, release, one session per device.
+
+internal import Base
+internal import Wire
+
+extension Router {
+    mutating func claim(
+        _ device: DeviceAddress, _ session: SessionAddress, effects: inout [RouterEffect]
+    ) {
+        var user = users[device.user] ?? OnlineUser()
+        if let index = user.sessions.firstIndex(where: { $0.device == device.device }) {
+            effects.append(.toSession(user.sessions[index].session, .end(.conflictReplaced)))
+            // The user stays as available as it was until the new session says otherwise or goes.
+            let wasAvailable = user.sessions[index].isAvailable
+            user.sessions[index] = OnlineDevice(device: device.device, session: session)
+            user.sessions[index].isAvailable = wasAvailable
+        } else {
+            user.sessions.append(OnlineDevice(device: device.device, session: session))
+        }
+        users[device.user] = user
+        ask(
+            .openDevice(device, pageCountMax: limits.pageCountMax), .opening(device, session),
+            effects: &effects)
+    }
+
+    mutating func openingAnswered(
+        _ device: DeviceAddress, _ session: SessionAddress, _ reply: StoreReply,
+        at unixSeconds: UInt64, effects: inout [RouterEffect]
+    ) {
+        guard let index = position(device, session) else { return }
+        guard case .opened(let opening) = reply else {
+            let isUnknown = if case .unknownAccount = reply { true } else { false }
+            effects.append(
+                .toSession(session, .bindFailed(isUnknown ? .notAuthorized : .temporaryAuthFailure)))
+            remove(device, at: index, unixSeconds, effects: &effects)
+            return
+        }
+        users[device.user]?.devices = opening.devices
+        users[device.user]?.contacts = Set(opening.contacts)
+        users[device.user]?.sessions[index].isOpen = true
+        effects.append(.toSession(session, .bound))
+        push(opening.page, to: device, at: index, effects: &effects)
+    }
+
+    mutating func release(
+        _ device: DeviceAddress, _ session: SessionAddress, at unixSeconds: UInt64,
+        effects: inout [RouterEffect]
+    ) {
+        guard let index = position(device, session) else { return }
+        remove(device, at: index, unixSeconds, effects: &effects)
+    }
+
+    private mutating func remove(
+        _ device: DeviceAddress, at index: Int, _ unixSeconds: UInt64,
+        effects: inout [RouterEffect]
+    ) {
+        guard var user = users[device.user] else { return }
+        let wasAvailable = user.isAvailable
+        user.sessions.remove(at: index)
+        users[device.user] = user.sessions.isEmpty ? nil : user
+        if wasAvailable && !user.isAvailable {
+            announce(device.user, to: user.contacts, false, at: unixSeconds, effects: &effects)
+        }
+    }
+}

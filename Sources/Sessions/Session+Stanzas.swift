@@ -1,0 +1,248 @@
+// What a logged-in client sends, and what becomes of it.
+
+internal import Base
+internal import Wire
+
+extension Session {
+    /// Takes one frame's payload: checks it whole, then acts on it.
+    mutating func receiveFrame(
+        _ payload: RawSpan, flags: UInt8, at moment: Moment, in environment: SessionEnvironment,
+        output: inout ByteBuffer, effects: inout [SessionEffect]
+    ) throws(StreamError) {
+        guard flags == FrameFlags.deflated else {
+            try receiveNode(
+                payload, at: moment, in: environment, output: &output, effects: &effects)
+            return
+        }
+        // Taken out for the call: what the node does may not touch the scratch it lies in.
+        var inflated = ByteBuffer()
+        swap(&inflated, &environment.inflated)
+        defer {
+            inflated.clear()
+            swap(&inflated, &environment.inflated)
+        }
+        do {
+            try environment.inflater.inflate(
+                payload, into: &inflated, sizeMax: environment.limits.inflatedSizeMax)
+        } catch {
+            throw error.streamError
+        }
+        try receiveNode(
+            inflated.bytes, at: moment, in: environment, output: &output, effects: &effects)
+    }
+
+    private mutating func receiveNode(
+        _ bytes: RawSpan, at moment: Moment, in environment: SessionEnvironment,
+        output: inout ByteBuffer, effects: inout [SessionEffect]
+    ) throws(StreamError) {
+        let stanza: Stanza
+        do {
+            try NodeReader.validate(bytes, context: environment.context)
+            stanza = try Stanza(bytes, context: environment.context)
+        } catch {
+            throw error.streamError
+        }
+        if stanza.tag == .streamEnd {
+            try peerEndsStream(in: environment, output: &output, effects: &effects)
+            return
+        }
+        switch state {
+        case .login(let exchange):
+            try receiveLogin(
+                stanza, bytes, exchange, in: environment, output: &output, effects: &effects)
+        case .online(let device):
+            try receiveOnline(
+                stanza, bytes, from: device, at: moment, in: environment, output: &output,
+                effects: &effects)
+        case .prologue, .ended:
+            preconditionFailure("a node while \(state)")
+        }
+    }
+
+    private mutating func peerEndsStream(
+        in environment: SessionEnvironment, output: inout ByteBuffer,
+        effects: inout [SessionEffect]
+    ) throws(StreamError) {
+        send(in: environment, output: &output) { node, context in
+            StanzaWriter.streamEnd(into: &node, context: context)
+        }
+        connectionLost(effects: &effects)
+        effects.append(.note(.closedByPeer))
+        effects.append(.close)
+    }
+
+    private mutating func receiveOnline(
+        _ stanza: Stanza, _ bytes: RawSpan, from device: DeviceAddress, at moment: Moment,
+        in environment: SessionEnvironment, output: inout ByteBuffer,
+        effects: inout [SessionEffect]
+    ) throws(StreamError) {
+        guard stanza.from == nil else { throw .invalidFrom }
+        let refusal: StanzaCondition?
+        switch stanza.tag {
+        case .message:
+            refusal = message(stanza, bytes, device, moment, environment, &effects)
+        case .receipt:
+            refusal = receipt(stanza, device, moment, environment, &effects)
+        case .ack:
+            refusal = ack(stanza, device, &effects)
+        case .presence:
+            refusal = presence(stanza, device, &effects)
+        case .chatstate:
+            refusal = chatstate(stanza, bytes, device, environment, &effects)
+        case .iq:
+            refusal = iq(stanza, bytes, device, environment, &output, &effects)
+        default:
+            throw .unsupportedStanzaType
+        }
+        guard let refusal, stanza.wantsErrors else { return }
+        refuse(stanza, bytes, refusal, in: environment, output: &output)
+    }
+
+    private mutating func message(
+        _ stanza: Stanza, _ bytes: RawSpan, _ device: DeviceAddress, _ moment: Moment,
+        _ environment: SessionEnvironment, _ effects: inout [SessionEffect]
+    ) -> StanzaCondition? {
+        guard stanza.allows([.to, .id, .type]), case .nodes = stanza.content else {
+            return .badRequest
+        }
+        guard let id = stanza.id, stanza.type != .error else { return .badRequest }
+        guard let to = stanza.to else { return .jidMalformed }
+        guard let recipient = to.local else { return .serviceUnavailable }
+        guard to.isOwnDomain else { return .remoteServerNotFound }
+        let key = StanzaKey(sender: device, id: id, kind: .message)
+        StanzaWriter.forwarded(
+            stanza, bytes, from: device, id: id, at: moment.unixSeconds,
+            into: &environment.node, context: environment.context)
+        guard environment.node.count < environment.limits.frameSizeMax else {
+            environment.node.clear()
+            return .notAcceptable  // with its stamps it would not fit its recipient's frame
+        }
+        route(key, to: recipient, to.device, moment, environment, &effects)
+        return nil
+    }
+
+    private mutating func receipt(
+        _ stanza: Stanza, _ device: DeviceAddress, _ moment: Moment,
+        _ environment: SessionEnvironment, _ effects: inout [SessionEffect]
+    ) -> StanzaCondition? {
+        guard stanza.allows([.to, .id, .type]), stanza.content == nil, let id = stanza.id,
+            stanza.typeValue == nil || stanza.type == .read
+        else { return .badRequest }
+        guard let to = stanza.to, let sender = to.local, let senderDevice = to.device else {
+            return .jidMalformed
+        }
+        guard to.isOwnDomain else { return .remoteServerNotFound }
+        // The message leaves this device's queue; the receipt joins its sender's.
+        let received = StanzaKey(
+            sender: DeviceAddress(user: sender, device: senderDevice), id: id, kind: .message)
+        effects.append(.toRouter(home: device.user, .settle(device, address, received)))
+        let kind: StanzaKind = stanza.type == .read ? .read : .delivered
+        let key = StanzaKey(sender: device, id: id, kind: kind)
+        StanzaWriter.receipt(
+            key, at: moment.unixSeconds, into: &environment.node, context: environment.context)
+        route(key, to: sender, senderDevice, moment, environment, &effects)
+        return nil
+    }
+
+    /// Hands the node in the environment's scratch to the recipient's home.
+    private mutating func route(
+        _ key: StanzaKey, to recipient: Localpart, _ device: UInt8?, _ moment: Moment,
+        _ environment: SessionEnvironment, _ effects: inout [SessionEffect]
+    ) {
+        let request = EnqueueRequest(
+            key: key, recipient: recipient, device: device, payload: environment.node.copy(),
+            sentAt: moment.unixSeconds)
+        environment.node.clear()
+        unackedCount += 1
+        effects.append(.toRouter(home: recipient, .route(request, origin: address)))
+    }
+
+    private func ack(
+        _ stanza: Stanza, _ device: DeviceAddress, _ effects: inout [SessionEffect]
+    ) -> StanzaCondition? {
+        guard stanza.allows([.to, .id, .type, .class]), stanza.content == nil, let id = stanza.id,
+            let kind = stanza.ackedKind
+        else { return .badRequest }
+        guard let to = stanza.to, let sender = to.local, let senderDevice = to.device,
+            to.isOwnDomain
+        else { return .jidMalformed }
+        let received = StanzaKey(
+            sender: DeviceAddress(user: sender, device: senderDevice), id: id, kind: kind)
+        effects.append(.toRouter(home: device.user, .settle(device, address, received)))
+        return nil
+    }
+
+    private func presence(
+        _ stanza: Stanza, _ device: DeviceAddress, _ effects: inout [SessionEffect]
+    ) -> StanzaCondition? {
+        guard stanza.to == nil else { return .featureNotImplemented }
+        guard stanza.allows([.id, .type]), stanza.content == nil,
+            stanza.typeValue == nil || stanza.type == .unavailable
+        else { return .badRequest }
+        effects.append(
+            .toRouter(home: device.user, .setAvailable(device, address, stanza.typeValue == nil)))
+        return nil
+    }
+
+    private func chatstate(
+        _ stanza: Stanza, _ bytes: RawSpan, _ device: DeviceAddress,
+        _ environment: SessionEnvironment, _ effects: inout [SessionEffect]
+    ) -> StanzaCondition? {
+        guard stanza.allows([.to, .id]), case .nodes(1) = stanza.content,
+            stanza.child == .composing || stanza.child == .paused
+        else { return .badRequest }
+        guard let to = stanza.to, let recipient = to.local, to.isOwnDomain else {
+            return .jidMalformed
+        }
+        StanzaWriter.chatstate(
+            stanza, bytes, from: device, into: &environment.node, context: environment.context)
+        let payload = environment.node.copy()
+        environment.node.clear()
+        effects.append(
+            .toRouter(
+                home: recipient, .transient(to: recipient, device: to.device, payload: payload)))
+        return nil
+    }
+
+    private mutating func iq(
+        _ stanza: Stanza, _ bytes: RawSpan, _ device: DeviceAddress,
+        _ environment: SessionEnvironment, _ output: inout ByteBuffer,
+        _ effects: inout [SessionEffect]
+    ) -> StanzaCondition? {
+        guard stanza.allows([.to, .id, .type]), let id = stanza.id else { return .badRequest }
+        if let to = stanza.to, !(to.isOwnDomain && to.local == nil) { return .serviceUnavailable }
+        switch (stanza.type, stanza.child) {
+        case (.result, _), (.error, _):
+            return nil  // the answer to our ping; that it came is all we wanted
+        case (.get, .ping):
+            send(in: environment, output: &output) { node, context in
+                StanzaWriter.result(id, into: &node, context: context)
+            }
+            return nil
+        case (.get, .contacts), (.set, .contacts):
+            guard
+                let changes = ContactChanges(
+                    stanza, bytes, context: environment.context,
+                    countMax: environment.limits.contactChangesPerIQMax)
+            else { return .badRequest }
+            unackedCount += 1
+            let request = ContactsRequest(
+                device: device, session: address, iq: id, add: changes.add, remove: changes.remove)
+            effects.append(.toRouter(home: device.user, .contacts(request)))
+            return nil
+        case (.get, _), (.set, _):
+            return .featureNotImplemented
+        default:
+            return .badRequest
+        }
+    }
+
+    private func refuse(
+        _ stanza: Stanza, _ bytes: RawSpan, _ condition: StanzaCondition,
+        in environment: SessionEnvironment, output: inout ByteBuffer
+    ) {
+        StanzaWriter.refusal(
+            of: stanza, bytes, condition, into: &environment.node, context: environment.context)
+        finishNode(in: environment, output: &output)
+    }
+}

@@ -1,0 +1,184 @@
+// A client's stanza as the session needs it: tag, the attributes that stanzas have, where the content
+// lies. Points into the frame; nothing is copied but the id and the addresses.
+
+internal import Base
+internal import Wire
+
+/// An address as a stanza carries it.
+struct StanzaAddress {
+    var local: Localpart?
+    var isOwnDomain: Bool
+    var device: UInt8?
+}
+
+/// The head of a node, read once. Anything it does not know makes `allows` false.
+struct Stanza {
+    /// The attributes that stanzas have, as a set.
+    struct Attributes: OptionSet {
+        let rawValue: UInt16
+        static let to = Attributes(rawValue: 1 << 0)
+        static let from = Attributes(rawValue: 1 << 1)
+        static let id = Attributes(rawValue: 1 << 2)
+        static let type = Attributes(rawValue: 1 << 3)
+        static let `class` = Attributes(rawValue: 1 << 4)
+        static let mechanism = Attributes(rawValue: 1 << 5)
+        static let device = Attributes(rawValue: 1 << 6)
+        static let unknown = Attributes(rawValue: 1 << 15)
+    }
+
+    /// What a node contains; mirrors the reader's view.
+    enum Content {
+        case nodes(Int)
+        case bytes(Range<Int>)
+        case value(WireValue)
+    }
+
+    /// The tag, if it is a word of the dictionary.
+    private(set) var tag: Token?
+    private(set) var present: Attributes = []
+    private(set) var to: StanzaAddress?
+    private(set) var from: WireValue?
+    private(set) var id: StanzaID?
+    private(set) var idValue: WireValue?
+    private(set) var toValue: WireValue?
+    /// The `type`, if it is a word of the dictionary; see `typeValue` for whether there is one.
+    private(set) var type: Token?
+    private(set) var typeValue: WireValue?
+    private(set) var `class`: Token?
+    private(set) var mechanism: Token?
+    private(set) var device: WireValue?
+    private(set) var content: Content?
+    /// The first child's tag.
+    private(set) var child: Token?
+    /// Where the content begins in the node.
+    private(set) var contentOffset = 0
+
+    /// Reads the head of an already validated node.
+    init(_ bytes: RawSpan, context: WireContext) throws(WireError) {
+        var reader = NodeReader(bytes, context: context)
+        let head = try reader.readHead()
+        tag = reader.token(of: head.tag)
+        for _ in 0..<head.attributeCount {
+            let (key, value) = try reader.readAttribute()
+            take(reader.token(of: key), value, reader)
+        }
+        contentOffset = reader.offset
+        guard head.hasContent else { return }
+        switch try reader.readContent() {
+        case .nodes(let count):
+            content = .nodes(count)
+            if count > 0 { child = reader.token(of: try reader.readHead().tag) }
+        case .bytes(let range):
+            content = .bytes(range)
+        case .value(let value):
+            content = .value(value)
+        }
+    }
+
+    private mutating func take(_ key: Token?, _ value: WireValue, _ reader: borrowing NodeReader) {
+        switch key {
+        case .to:
+            present.insert(.to)
+            toValue = value
+            if let jid = reader.jid(of: value) {
+                to = StanzaAddress(
+                    local: jid.local, isOwnDomain: jid.isOwnDomain, device: jid.device)
+            } else if reader.token(of: value) == .ownDomain {
+                to = StanzaAddress(local: nil, isOwnDomain: true, device: nil)
+            }
+        case .from:
+            present.insert(.from)
+            from = value
+        case .id:
+            present.insert(.id)
+            idValue = value
+            id = reader.stanzaID(of: value)
+        case .type:
+            present.insert(.type)
+            typeValue = value
+            type = reader.token(of: value)
+        case .class:
+            present.insert(.class)
+            `class` = reader.token(of: value)
+        case .mechanism:
+            present.insert(.mechanism)
+            mechanism = reader.token(of: value)
+        case .device:
+            present.insert(.device)
+            device = value
+        default:
+            present.insert(.unknown)
+        }
+    }
+
+    /// Whether no other attribute is present.
+    func allows(_ attributes: Attributes) -> Bool { present.isSubset(of: attributes) }
+
+    /// Errors are never answered with errors, nor are the stanzas that have no answer at all
+    /// (RFC 6120 section 8.3.1).
+    var wantsErrors: Bool { type != .error && type != .result }
+
+    /// What an `ack` takes off the queue.
+    var ackedKind: StanzaKind? {
+        switch (`class`, typeValue == nil, type) {
+        case (.message, true, _): .message
+        case (.receipt, true, _): .delivered
+        case (.receipt, false, .read): .read
+        default: nil
+        }
+    }
+}
+
+/// The changes that an `iq` about contacts asks for: none in a `get`.
+struct ContactChanges {
+    var add: [Localpart] = []
+    var remove: [Localpart] = []
+
+    /// Reads `[contacts [contact jid=… [type="remove"]]*]`; nil when it is anything else.
+    init?(_ stanza: Stanza, _ bytes: RawSpan, context: WireContext, countMax: Int) {
+        guard case .nodes(1) = stanza.content else { return nil }
+        var reader = NodeReader(bytes, context: context).reader(at: stanza.contentOffset)
+        do {
+            _ = try reader.readContent()
+            let contacts = try reader.readHead()
+            guard contacts.attributeCount == 0 else { return nil }
+            guard contacts.hasContent else {
+                guard stanza.type == .get else { return nil }
+                return
+            }
+            guard stanza.type == .set, case .nodes(let count) = try reader.readContent(),
+                count <= countMax
+            else { return nil }
+            for _ in 0..<count {
+                guard try readContact(&reader) else { return nil }
+            }
+        } catch {
+            return nil
+        }
+    }
+
+    private mutating func readContact(_ reader: inout NodeReader) throws(WireError) -> Bool {
+        let head = try reader.readHead()
+        guard reader.token(of: head.tag) == .contact, !head.hasContent else { return false }
+        var name: Localpart?
+        var isRemoval = false
+        for _ in 0..<head.attributeCount {
+            let (key, value) = try reader.readAttribute()
+            switch reader.token(of: key) {
+            case .jid:
+                guard let jid = reader.jid(of: value), jid.isOwnDomain, jid.device == nil else {
+                    return false
+                }
+                name = jid.local
+            case .type:
+                guard reader.token(of: value) == .remove else { return false }
+                isRemoval = true
+            default:
+                return false
+            }
+        }
+        guard let name else { return false }
+        if isRemoval { remove.append(name) } else { add.append(name) }
+        return true
+    }
+}
