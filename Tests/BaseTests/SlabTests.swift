@@ -4,27 +4,39 @@ import Testing
 @Suite struct SlabTests {
     @Test func staleIdentityFindsNothing() throws {
         var slab = Slab<Int>(countMax: 2)
-        let first = try #require(slab.insert(1))
-        #expect(slab.remove(first) == 1)
-        let second = try #require(slab.insert(2))
+        let inserted = slab.insert(1)
+        let first = try #require(inserted)
+        let removed = slab.remove(first)
+        #expect(removed == 1)
+        let reinserted = slab.insert(2)
+        let second = try #require(reinserted)
         #expect(second.index == first.index)
-        #expect(slab.withElement(first) { $0 } == nil)
-        #expect(slab.withElement(second) { $0 } == 2)
-        #expect(slab.remove(first) == nil)
+        let stale = slab.withElement(first) { $0 }
+        #expect(stale == nil)
+        let live = slab.withElement(second) { $0 }
+        #expect(live == 2)
+        let removedAgain = slab.remove(first)
+        #expect(removedAgain == nil)
     }
 
     @Test func refusesBeyondItsMaximum() throws {
         var slab = Slab<Int>(countMax: 1)
-        let id = try #require(slab.insert(1))
-        #expect(slab.insert(2) == nil)
+        let inserted = slab.insert(1)
+        let id = try #require(inserted)
+        let refused = slab.insert(2)
+        #expect(refused == nil)
         slab.remove(id)
-        #expect(slab.insert(3) != nil)
+        let insertedAgain = slab.insert(3)
+        #expect(insertedAgain != nil)
     }
 
     @Test func walksLiveSlotsOnly() throws {
         var slab = Slab<Int>(countMax: 1_000)
         var ids: [SlotID] = []
-        for value in 0..<600 { ids.append(try #require(slab.insert(value))) }
+        for value in 0..<600 {
+            let id = slab.insert(value)
+            ids.append(try #require(id))
+        }
         for id in ids where id.index % 3 == 0 { slab.remove(id) }
         var seen = 0
         var at: UInt32 = 0
@@ -32,7 +44,8 @@ import Testing
             seen += 1
             at = id.index + 1
         }
-        #expect(seen == slab.count)
+        let count = slab.count
+        #expect(seen == count)
         #expect(seen == 400)
     }
 }
