@@ -127,7 +127,8 @@ extension NodeReader {
     }
 
     /// Writes a JID as people do; returns its size: at most 64 + 1 + 255, or + 4 for a device.
-    private func composeJID(_ value: WireValue, into scratch: UnsafeMutableRawBufferPointer) -> Int {
+    private func composeJID(_ value: WireValue, into scratch: UnsafeMutableRawBufferPointer) -> Int
+    {
         let parts = jidParts(of: value)
         var end = 0
         let put = { (text: UnsafeRawBufferPointer) in
