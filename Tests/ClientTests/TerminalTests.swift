@@ -1,6 +1,8 @@
 // The line editor, and what may be printed.
 
+import Client
 import Testing
+import Wire
 
 @testable import tern
 
