@@ -21,17 +21,49 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 let package = Package(
     name: "tern",
     dependencies: [
-        .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
     ],
     targets: [
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .target(name: "CLinux"),
         module("Base", []),
         module("Wire", ["Base", "CZlib"]),
+        module("TLS", ["Base", "COpenSSL"]),
+        module("Reactor", ["Base", "CLinux"]),
+        module("Sessions", ["Base", "Wire"]),
         module("Storage", ["Base", "Wire", .product(name: "GRDB", package: "GRDB.swift")]),
+        module("Client", ["Base", "Wire", "TLS"]),
+        module(
+            "Gateway",
+            [
+                "Base", "Wire", "TLS", "Reactor", "Sessions", "Storage", "Client",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "TOMLKit", package: "TOMLKit"),
+            ]),
+        .executableTarget(
+            name: "ternd",
+            dependencies: [
+                "Base", "Gateway", "Reactor",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: settings),
+        .executableTarget(
+            name: "tern",
+            dependencies: [
+                "Base", "Client", "TLS", "Wire",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], swiftSettings: settings),
         tests("BaseTests", ["Base"]),
+        tests("ClientTests", ["Base", "Client", "TLS", "Wire", "tern"]),
         tests(
-            "StorageTests",
-            ["Storage", "Base", "Wire", .product(name: "GRDB", package: "GRDB.swift")]),
-        tests("WireTests", ["Wire", "Base"]),
+            "GatewayTests", ["Base", "Client", "Gateway", "Reactor", "TLS", "Wire", "tern", "ternd"]),
+        tests("ReactorTests", ["Base", "Reactor"]),
+        tests("StorageTests", ["Base", "Storage", "Wire", .product(name: "GRDB", package: "GRDB.swift")]),
+        tests("TLSTests", ["Base", "COpenSSL", "TLS"]),
+        tests("WireTests", ["Base", "Wire"]),
     ]
 )

@@ -67,8 +67,8 @@ public struct Limits: Sendable, Equatable {
     public var queueDepthMax = 10_000
     /// Devices of one account.
     public var devicesPerAccountMax = 16
-    /// Contacts of one account.
-    public var contactsPerAccountMax = 1_024
+    /// Contacts of one account: what fits one frame, with names of the greatest size.
+    public var contactsPerAccountMax = 900
     /// Contact changes in one `iq`.
     public var contactChangesPerIQMax = 128
     /// Requests waiting for the store's writer.
@@ -91,6 +91,10 @@ public struct Limits: Sendable, Equatable {
                     + 3 * frameSizeMax, "outputSizeMax does not hold a device's window"
             ),
             (inFlightPerDeviceLow < inFlightPerDeviceMax, "inFlightPerDeviceLow is not below Max"),
+            (
+                contactsPerAccountMax * 72 + 64 <= frameSizeMax,
+                "contactsPerAccountMax outgrows a frame"
+            ),
             (pageCountMax > inFlightPerDeviceLow, "a page must outgrow inFlightPerDeviceLow"),
             (unackedPerSessionMax <= unsettledPerShardMax, "one session outgrows its shard"),
             (connectionsPerShardMax >= unauthenticatedPerShardMax, "unauthenticated > connections"),

@@ -4,7 +4,7 @@ internal import CLinux
 internal import Glibc
 
 /// A connection just accepted.
-package struct AcceptedSocket: ~Copyable {
+@frozen package struct AcceptedSocket: ~Copyable {
     /// The connection.
     package var socket: Socket
     /// Where it comes from; nil on a Unix socket.

@@ -37,7 +37,7 @@ package struct PeerCredentials: Equatable, Sendable {
 }
 
 /// Two sockets connected to each other.
-package struct SocketPair: ~Copyable {
+@frozen package struct SocketPair: ~Copyable {
     /// One end.
     package var first: Socket
     /// The other end.

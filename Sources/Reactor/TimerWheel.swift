@@ -108,7 +108,7 @@ package struct TimerWheel: ~Copyable {
     package mutating func advance(to now: Instant) {
         let target = now.milliseconds / tickMs
         while let (tick, list) = nextSlot(), tick <= target {
-            currentTick = tick
+            currentTick = list == Self.beyondList ? firstBlockBeyond(notAfter: target) : tick
             redistribute(list)
         }
         currentTick = max(currentTick, target)
@@ -154,6 +154,19 @@ package struct TimerWheel: ~Copyable {
         guard lists[Self.beyondList].first != Self.noNode else { return nil }
         let shift = UInt64(Self.levelCount * Self.slotBits)
         return (((currentTick >> shift) + 1) << shift, Self.beyondList)
+    }
+
+    /// Where to look next when nothing lies within the levels: so that a long sleep is not walked block by
+    /// block. O(timers beyond).
+    private func firstBlockBeyond(notAfter target: UInt64) -> UInt64 {
+        var earliest = target
+        var index = lists[Self.beyondList].first
+        while index != Self.noNode {
+            earliest = min(earliest, node(at: index).pointee.tick)
+            index = node(at: index).pointee.next
+        }
+        let shift = UInt64(Self.levelCount * Self.slotBits)
+        return (earliest >> shift) << shift
     }
 
     /// The list for a timer, by the current tick.

@@ -27,6 +27,7 @@ package enum StanzaCondition: Sendable {
     case internalServerError
     case itemNotFound
     case jidMalformed
+    case notAcceptable
     case remoteServerNotFound
     case resourceConstraint
     case serviceUnavailable
@@ -40,6 +41,7 @@ package enum StanzaCondition: Sendable {
         case .internalServerError: .internalServerError
         case .itemNotFound: .itemNotFound
         case .jidMalformed: .jidMalformed
+        case .notAcceptable: .notAcceptable
         case .remoteServerNotFound: .remoteServerNotFound
         case .resourceConstraint: .resourceConstraint
         case .serviceUnavailable: .serviceUnavailable
@@ -49,7 +51,7 @@ package enum StanzaCondition: Sendable {
     /// What the sender should do.
     package var type: StanzaErrorType {
         switch self {
-        case .badRequest, .jidMalformed: .modify
+        case .badRequest, .jidMalformed, .notAcceptable: .modify
         case .resourceConstraint, .internalServerError: .wait
         case .forbidden: .auth
         case .featureNotImplemented, .itemNotFound, .remoteServerNotFound, .serviceUnavailable:
@@ -104,6 +106,16 @@ package enum LoginFailure: Sendable, Equatable {
         case .malformedRequest: .malformedRequest
         case .notAuthorized: .notAuthorized
         case .temporaryAuthFailure: .temporaryAuthFailure
+        }
+    }
+}
+
+extension WireError {
+    /// What a peer is told whose bytes made no sense.
+    var streamError: StreamError {
+        switch self {
+        case .frameSize, .inflatedSizeExceeded: .policyViolation
+        default: .badFormat
         }
     }
 }

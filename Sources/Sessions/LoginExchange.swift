@@ -2,8 +2,8 @@
 // An unknown account is answered like a known one, from keys that nobody has, so that neither the
 // answers nor their cost tell the two apart.
 
-package import Base
-package import Wire
+internal import Base
+internal import Wire
 
 /// A login in progress. One a session, gone when the login is over.
 final class LoginExchange {

@@ -1,7 +1,7 @@
 // Stanzas on their way: to the store and to online devices at once, and the ack back to the sender.
 
-package import Base
-package import Wire
+internal import Base
+internal import Wire
 
 extension Router {
     mutating func route(

@@ -1,7 +1,7 @@
 // Devices coming and going: claim, open, release, one session per device.
 
-package import Base
-package import Wire
+internal import Base
+internal import Wire
 
 extension Router {
     mutating func claim(

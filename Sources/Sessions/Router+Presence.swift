@@ -2,8 +2,8 @@
 // contacts of the one it is about, and is shown only to those who have it as a contact too: each home
 // checks its own user's list, so neither needs the other's.
 
-package import Base
-package import Wire
+internal import Base
+internal import Wire
 
 extension PresenceNews {
     init(from: Localpart, to: Localpart, _ isAvailable: Bool, at: UInt64, wantsReply: Bool) {

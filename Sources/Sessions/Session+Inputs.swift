@@ -1,7 +1,7 @@
 // What routers and the store tell a session.
 
 package import Base
-package import Wire
+internal import Wire
 
 extension Session {
     /// Takes one answer or delivery. After it, reading may go on: see `isPaused`.
@@ -58,8 +58,16 @@ extension Session {
     private func deliver(
         _ payload: [UInt8], in environment: SessionEnvironment, output: inout ByteBuffer
     ) {
-        FrameWriter.write(
-            payload: payload.span.bytes, compressor: &environment.deflater, into: &output)
+        // Checked against the limit when it was accepted, which may have been before a change of it.
+        let mark = FrameWriter.begin(into: &output)
+        output.append(payload)
+        do {
+            try FrameWriter.finish(
+                mark, in: &output, frameSizeMax: FrameWriter.payloadSizeMax,
+                deflater: &environment.deflater)
+        } catch {
+            preconditionFailure("a routed node of \(payload.count) bytes: \(error)")
+        }
         environment.framesSent += 1
     }
 }

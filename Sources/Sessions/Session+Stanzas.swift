@@ -1,7 +1,7 @@
 // What a logged-in client sends, and what becomes of it.
 
-package import Base
-package import Wire
+internal import Base
+internal import Wire
 
 extension Session {
     /// Takes one frame's payload: checks it whole, then acts on it.
@@ -9,7 +9,7 @@ extension Session {
         _ payload: RawSpan, flags: UInt8, at moment: Moment, in environment: SessionEnvironment,
         output: inout ByteBuffer, effects: inout [SessionEffect]
     ) throws(StreamError) {
-        guard flags == FrameFlags.zlib else {
+        guard flags == FrameFlags.deflated else {
             try receiveNode(
                 payload, at: moment, in: environment, output: &output, effects: &effects)
             return
@@ -113,6 +113,10 @@ extension Session {
         StanzaWriter.forwarded(
             stanza, bytes, from: device, id: id, at: moment.unixSeconds,
             into: &environment.node, context: environment.context)
+        guard environment.node.count < environment.limits.frameSizeMax else {
+            environment.node.clear()
+            return .notAcceptable  // with its stamps it would not fit its recipient's frame
+        }
         route(key, to: recipient, to.device, moment, environment, &effects)
         return nil
     }
@@ -122,7 +126,7 @@ extension Session {
         _ environment: SessionEnvironment, _ effects: inout [SessionEffect]
     ) -> StanzaCondition? {
         guard stanza.allows([.to, .id, .type]), stanza.content == nil, let id = stanza.id,
-            stanza.type == nil || stanza.type == .read
+            stanza.typeValue == nil || stanza.type == .read
         else { return .badRequest }
         guard let to = stanza.to, let sender = to.local, let senderDevice = to.device else {
             return .jidMalformed
@@ -173,10 +177,10 @@ extension Session {
     ) -> StanzaCondition? {
         guard stanza.to == nil else { return .featureNotImplemented }
         guard stanza.allows([.id, .type]), stanza.content == nil,
-            stanza.type == nil || stanza.type == .unavailable
+            stanza.typeValue == nil || stanza.type == .unavailable
         else { return .badRequest }
         effects.append(
-            .toRouter(home: device.user, .setAvailable(device, address, stanza.type == nil)))
+            .toRouter(home: device.user, .setAvailable(device, address, stanza.typeValue == nil)))
         return nil
     }
 
@@ -239,8 +243,6 @@ extension Session {
     ) {
         StanzaWriter.refusal(
             of: stanza, bytes, condition, into: &environment.node, context: environment.context)
-        FrameWriter.write(payload: environment.node.bytes, into: &output)
-        environment.node.clear()
-        environment.framesSent += 1
+        finishNode(in: environment, output: &output)
     }
 }

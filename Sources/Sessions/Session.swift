@@ -83,41 +83,31 @@ package struct Session {
         }
         let sizeMax =
             isOnline ? environment.limits.frameSizeMax : environment.limits.frameSizeMaxBeforeLogin
+        let step: FrameStep
         do {
-            switch try FrameSplitter.next(in: bytes, frameSizeMax: sizeMax) {
-            case .needMore:
-                return 0
-            case .frame(let flags, let payload, let total):
-                environment.framesReceived += 1
-                try receiveFrame(
-                    bytes.extracting(payload), flags: flags, at: moment, in: environment,
-                    output: &output, effects: &effects)
-                return total
-            }
-        } catch let error as WireError {
-            throw error.streamError
-        } catch let error as StreamError {
-            throw error
+            step = try FrameSplitter.next(in: bytes, frameSizeMax: sizeMax)
         } catch {
-            throw .internalServerError
+            throw error.streamError
         }
+        guard case .frame(let flags, let payload, let size) = step else { return 0 }
+        environment.framesReceived += 1
+        try receiveFrame(
+            bytes.extracting(payload), flags: flags, at: moment, in: environment,
+            output: &output, effects: &effects)
+        return size
     }
 
     private mutating func receivePrologue(_ bytes: RawSpan) throws(StreamError) -> Int {
-        let step: PrologueStep
+        let step: Prologue.Step
         do {
             step = try Prologue.parse(bytes)
         } catch {
             throw .badFormat
         }
-        switch step {
-        case .needMore:
-            return 0
-        case .complete(let prologue):
-            guard prologue.isSupported else { throw .unsupportedVersion }
-            state = .login(LoginExchange())
-            return Prologue.size
-        }
+        guard case .complete(let protocolVersion, let dictionaryVersion) = step else { return 0 }
+        guard protocolVersion == 1, dictionaryVersion == 1 else { throw .unsupportedVersion }
+        state = .login(LoginExchange())
+        return Prologue.size
     }
 
     /// Whether nothing is read for now: an answer is awaited, or too many acks are outstanding.
@@ -206,13 +196,23 @@ package struct Session {
         effects.append(.close)
     }
 
-    /// Writes one node into a frame, compressed if that pays.
+    /// Writes one node of our own into a frame.
     func send(
         in environment: SessionEnvironment, output: inout ByteBuffer,
         _ write: (inout ByteBuffer, WireContext) -> Void
     ) {
         write(&environment.node, environment.context)
-        FrameWriter.write(payload: environment.node.bytes, into: &output)
+        finishNode(in: environment, output: &output)
+    }
+
+    /// Frames the node in the environment's scratch.
+    func finishNode(in environment: SessionEnvironment, output: inout ByteBuffer) {
+        do {
+            try FrameWriter.write(
+                environment.node.bytes, into: &output, frameSizeMax: environment.limits.frameSizeMax)
+        } catch {
+            preconditionFailure("a node of \(environment.node.count) bytes of our own: \(error)")
+        }
         environment.node.clear()
         environment.framesSent += 1
     }

@@ -1,8 +1,8 @@
 // A client's stanza as the session needs it: tag, the attributes that stanzas have, where the content
 // lies. Points into the frame; nothing is copied but the id and the addresses.
 
-package import Base
-package import Wire
+internal import Base
+internal import Wire
 
 /// An address as a stanza carries it.
 struct StanzaAddress {
@@ -41,6 +41,7 @@ struct Stanza {
     private(set) var id: StanzaID?
     private(set) var idValue: WireValue?
     private(set) var toValue: WireValue?
+    /// The `type`, if it is a word of the dictionary; see `typeValue` for whether there is one.
     private(set) var type: Token?
     private(set) var typeValue: WireValue?
     private(set) var `class`: Token?
@@ -82,7 +83,7 @@ struct Stanza {
             if let jid = reader.jid(of: value) {
                 to = StanzaAddress(
                     local: jid.local, isOwnDomain: jid.isOwnDomain, device: jid.device)
-            } else if reader.isOwnDomain(value) {
+            } else if reader.token(of: value) == .ownDomain {
                 to = StanzaAddress(local: nil, isOwnDomain: true, device: nil)
             }
         case .from:
@@ -95,7 +96,7 @@ struct Stanza {
         case .type:
             present.insert(.type)
             typeValue = value
-            type = reader.token(of: value) ?? .empty
+            type = reader.token(of: value)
         case .class:
             present.insert(.class)
             `class` = reader.token(of: value)
@@ -119,10 +120,10 @@ struct Stanza {
 
     /// What an `ack` takes off the queue.
     var ackedKind: StanzaKind? {
-        switch (`class`, type) {
-        case (.message, nil): .message
-        case (.receipt, nil): .delivered
-        case (.receipt, .read): .read
+        switch (`class`, typeValue == nil, type) {
+        case (.message, true, _): .message
+        case (.receipt, true, _): .delivered
+        case (.receipt, false, .read): .read
         default: nil
         }
     }
@@ -136,13 +137,15 @@ struct ContactChanges {
     /// Reads `[contacts [contact jid=… [type="remove"]]*]`; nil when it is anything else.
     init?(_ stanza: Stanza, _ bytes: RawSpan, context: WireContext, countMax: Int) {
         guard case .nodes(1) = stanza.content else { return nil }
-        var reader = NodeReader(bytes, context: context)
+        var reader = NodeReader(bytes, context: context).reader(at: stanza.contentOffset)
         do {
-            try reader.skip(to: stanza.contentOffset)
             _ = try reader.readContent()
             let contacts = try reader.readHead()
             guard contacts.attributeCount == 0 else { return nil }
-            guard contacts.hasContent else { return stanza.type == .get ? () : nil }
+            guard contacts.hasContent else {
+                guard stanza.type == .get else { return nil }
+                return
+            }
             guard stanza.type == .set, case .nodes(let count) = try reader.readContent(),
                 count <= countMax
             else { return nil }

@@ -1,11 +1,11 @@
 // The nodes that the server says: one function each, appending to a buffer. docs/PROTOCOL.md shows
 // each of them; its examples in hex are checked against this file.
 
-package import Base
-package import Wire
+internal import Base
+internal import Wire
 
 /// Writes the server's nodes.
-package enum StanzaWriter {
+enum StanzaWriter {
     // MARK: Stanzas that go to other devices
 
     /// A client's message as its recipient reads it: stamped, its content untouched.

@@ -51,7 +51,11 @@ enum TLSRole: Sendable {
 struct ContextHandle: ~Copyable {
     private static let suites13 =
         "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
-    private static let suites12 = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!PSK"
+    private static let suites12 = """
+        ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:\
+        ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:\
+        ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305
+        """
     private static let groups = "X25519:P-256:P-384"
 
     let pointer: OpaquePointer

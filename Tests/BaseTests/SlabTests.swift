@@ -1,40 +1,41 @@
 import Base
 import Testing
 
-// The macros copy what they look at, and a slab cannot be copied: values are taken out first.
 @Suite struct SlabTests {
     @Test func staleIdentityFindsNothing() throws {
         var slab = Slab<Int>(countMax: 2)
-        let inserted = slab.insert(1)
-        let first = try #require(inserted)
+        let placed = slab.insert(1)
+        let first = try #require(placed)
         let removed = slab.remove(first)
         #expect(removed == 1)
-        let insertedAgain = slab.insert(2)
-        let second = try #require(insertedAgain)
+        let placedAgain = slab.insert(2)
+        let second = try #require(placedAgain)
         #expect(second.index == first.index)
         let stale = slab.withElement(first) { $0 }
-        let live = slab.withElement(second) { $0 }
-        let removedAgain = slab.remove(first)
-        #expect(stale == nil && live == 2 && removedAgain == nil)
+        let fresh = slab.withElement(second) { $0 }
+        let removedStale = slab.remove(first)
+        #expect(stale == nil)
+        #expect(fresh == 2)
+        #expect(removedStale == nil)
     }
 
     @Test func refusesBeyondItsMaximum() throws {
         var slab = Slab<Int>(countMax: 1)
-        let inserted = slab.insert(1)
-        let id = try #require(inserted)
-        let refused = slab.insert(2)
-        #expect(refused == nil)
+        let placed = slab.insert(1)
+        let id = try #require(placed)
+        let beyond = slab.insert(2)
+        #expect(beyond == nil)
         slab.remove(id)
-        let taken = slab.insert(3)
-        #expect(taken != nil)
+        let again = slab.insert(3)
+        #expect(again != nil)
     }
 
     @Test func walksLiveSlotsOnly() throws {
         var slab = Slab<Int>(countMax: 1_000)
         var ids: [SlotID] = []
         for value in 0..<600 {
-            let inserted = slab.insert(value)
-            ids.append(try #require(inserted))
+            let placed = slab.insert(value)
+            ids.append(try #require(placed))
         }
         for id in ids where id.index % 3 == 0 { slab.remove(id) }
         var seen = 0
@@ -46,5 +47,10 @@ import Testing
         let count = slab.count
         #expect(seen == count)
         #expect(seen == 400)
+    }
+
+    @Test func wordHoldsIndexAndGeneration() {
+        let id = SlotID(index: 7, generation: 9)
+        #expect(SlotID(word: id.word) == id)
     }
 }

@@ -21,23 +21,23 @@ private func plainAlert(_ bytes: [UInt8]) -> UInt8? {
     @Test func agreesOnTheStrictDefaults() throws {
         let link = try Contexts().openLink()
         #expect(link.client.status == .open && link.server.status == .open)
-        #expect(link.client.connection.isOpen && link.server.connection.isOpen)
+        #expect(link.client.isOpen && link.server.isOpen)
         for end in [link.client, link.server] {
-            #expect(end.connection.version == "TLSv1.3")
-            #expect(end.connection.cipherSuite == "TLS_AES_128_GCM_SHA256")
-            #expect(end.connection.alpn == "tern/1")
-            #expect(!end.connection.resumed)
+            #expect(end.version == "TLSv1.3")
+            #expect(end.cipherSuite == "TLS_AES_128_GCM_SHA256")
+            #expect(end.alpn == "tern/1")
+            #expect(!end.resumed)
         }
-        #expect(link.server.connection.serverName == "localhost")
+        #expect(link.server.serverName == "localhost")
     }
 
     @Test func knowsNothingBeforeTheHandshake() throws {
         let link = try Contexts().link()
-        #expect(!link.server.connection.isOpen)
-        #expect(link.server.connection.version == nil)
-        #expect(link.server.connection.exporter(label: "EXPORTER-x", count: 32) == nil)
+        #expect(!link.server.isOpen)
+        #expect(link.server.version == nil)
+        #expect(link.server.exporter(label: "EXPORTER-x", count: 32) == nil)
         #expect(throws: TLSError.notOpen) { try link.server.send([1]) }
-        #expect(link.server.output.isEmpty)
+        #expect(link.server.outputSize == 0)
     }
 
     @Test func everyOneByteDripWorks() throws {
@@ -53,7 +53,7 @@ private func plainAlert(_ bytes: [UInt8]) -> UInt8? {
         let link = try Contexts().link(serverName: address)
         link.pump()
         #expect(link.client.status == .open)
-        #expect(link.server.connection.serverName == nil)
+        #expect(link.server.serverName == nil)
     }
 
     @Test(arguments: ["example.org", "127.0.0.2", "localhost.example.org", "host"])
@@ -119,7 +119,7 @@ private func plainAlert(_ bytes: [UInt8]) -> UInt8? {
         var client = Certificates.ours.client
         client.alpn = ["h2", "tern/1"]
         let link = try Contexts(client: client).openLink()
-        #expect(link.server.connection.alpn == "tern/1")
+        #expect(link.server.alpn == "tern/1")
     }
 
     @Test func serverWithoutProtocolIsRefusedByTheClient() throws {
@@ -151,57 +151,57 @@ private func plainAlert(_ bytes: [UInt8]) -> UInt8? {
         let contexts = try Contexts(client: client, server: configuration)
         holdBack(contexts.client)
         let link = try contexts.openLink()
-        #expect(link.server.connection.version == "TLSv1.2")
+        #expect(link.server.version == "TLSv1.2")
         #expect(
-            link.server.connection.cipherSuite == "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256")
+            link.server.cipherSuite == "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256")
         try link.client.send([1, 2, 3])
         try link.server.send([4, 5])
         link.pump()
         #expect(link.server.takePlaintext() == [1, 2, 3])
         #expect(link.client.takePlaintext() == [4, 5])
-        let binding = link.client.connection.exporter(label: "EXPORTER-x", count: 32)
+        let binding = link.client.exporter(label: "EXPORTER-x", count: 32)
         #expect(binding != nil)
-        #expect(binding == link.server.connection.exporter(label: "EXPORTER-x", count: 32))
-        let session = try #require(link.client.connection.takeSession())
+        #expect(binding == link.server.exporter(label: "EXPORTER-x", count: 32))
+        let session = try #require(link.client.takeSession())
         let second = try contexts.openLink(session: session)
-        #expect(second.client.connection.resumed && second.server.connection.resumed)
+        #expect(second.client.resumed && second.server.resumed)
     }
 
     @Test func resumes() throws {
         let contexts = try Contexts()
         let first = try contexts.openLink()
-        let session = try #require(first.client.connection.takeSession())
+        let session = try #require(first.client.takeSession())
         let second = try contexts.openLink(session: session)
-        #expect(second.client.connection.resumed && second.server.connection.resumed)
-        #expect(second.server.connection.serverName == "localhost")
-        #expect(second.server.connection.alpn == "tern/1")
+        #expect(second.client.resumed && second.server.resumed)
+        #expect(second.server.serverName == "localhost")
+        #expect(second.server.alpn == "tern/1")
         try second.client.send(pattern(100))
         second.pump()
         #expect(second.server.takePlaintext() == pattern(100))
-        let next = try #require(second.client.connection.takeSession())
-        #expect(try contexts.openLink(session: next).server.connection.resumed)
+        let next = try #require(second.client.takeSession())
+        #expect(try contexts.openLink(session: next).server.resumed)
     }
 
     @Test func sessionsStayWithTheirNameAndContext() throws {
         let contexts = try Contexts()
         let first = try contexts.openLink()
-        let session = try #require(first.client.connection.takeSession())
+        let session = try #require(first.client.takeSession())
         let elsewhere = try contexts.link(serverName: "127.0.0.1", session: session)
         elsewhere.pump()
-        #expect(elsewhere.client.status == .open && !elsewhere.client.connection.resumed)
+        #expect(elsewhere.client.status == .open && !elsewhere.client.resumed)
         let stranger = try Link(
             try TLSContext(client: Certificates.ours.client), contexts.server, session: session)
         stranger.pump()
-        #expect(stranger.client.status == .open && !stranger.client.connection.resumed)
+        #expect(stranger.client.status == .open && !stranger.client.resumed)
     }
 
     @Test func otherServersTicketFallsBackToAFullHandshake() throws {
         let contexts = try Contexts()
-        let session = try #require(try contexts.openLink().client.connection.takeSession())
+        let session = try #require(try contexts.openLink().client.takeSession())
         let restarted = try TLSContext(server: Certificates.ours.server)
         let link = try Link(contexts.client, restarted, session: session)
         link.pump()
-        #expect(link.client.status == .open && !link.client.connection.resumed)
+        #expect(link.client.status == .open && !link.client.resumed)
     }
 
     @Test func noTicketsOnRequest() throws {
@@ -209,19 +209,19 @@ private func plainAlert(_ bytes: [UInt8]) -> UInt8? {
         server.ticketCount = 0
         let link = try Contexts(server: server).openLink()
         #expect(link.client.status == .open)
-        #expect(link.client.connection.takeSession() == nil)
+        #expect(link.client.takeSession() == nil)
     }
 
     @Test func exporterIsSharedAndUnique() throws {
         let contexts = try Contexts()
         let label = "EXPORTER-Channel-Binding"
         let link = try contexts.openLink()
-        let ours = try #require(link.client.connection.exporter(label: label, count: 32))
+        let ours = try #require(link.client.exporter(label: label, count: 32))
         #expect(ours.count == 32)
-        #expect(link.server.connection.exporter(label: label, count: 32) == ours)
-        #expect(link.server.connection.exporter(label: "EXPORTER-other", count: 32) != ours)
+        #expect(link.server.exporter(label: label, count: 32) == ours)
+        #expect(link.server.exporter(label: "EXPORTER-other", count: 32) != ours)
         let other = try contexts.openLink()
-        #expect(other.server.connection.exporter(label: label, count: 32) != ours)
+        #expect(other.server.exporter(label: label, count: 32) != ours)
     }
 
     @Test(arguments: [
@@ -235,7 +235,7 @@ private func plainAlert(_ bytes: [UInt8]) -> UInt8? {
             Issue.record("server: \(String(describing: server.failure))")
             return
         }
-        #expect(server.connection.isOpen == false)
+        #expect(server.isOpen == false)
     }
 
     @Test func flippedHandshakeBytesNeverOpen() throws {
@@ -248,5 +248,46 @@ private func plainAlert(_ bytes: [UInt8]) -> UInt8? {
             server.receive(bytes[...])
             #expect(server.status == .handshaking)
         }
+    }
+
+    @Test func flippedServerFlightNeverOpens() throws {
+        let contexts = try Contexts()
+        var offset = 0
+        var size = 1
+        while offset < size {
+            let link = try contexts.link()
+            link.server.receive(link.client.takeOutput()[...])
+            var bytes = link.server.takeOutput()
+            size = bytes.count
+            bytes[offset] ^= 0x04
+            link.client.receive(bytes[...])
+            #expect(!link.client.isOpen, "offset \(offset)")
+            offset += 13
+        }
+    }
+
+    @Test func threadsShareContexts() async throws {
+        let contexts = try Contexts()
+        let client = contexts.client
+        let server = contexts.server
+        let opened = await withTaskGroup(of: Int.self) { group in
+            for _ in 0..<4 {
+                group.addTask { Self.openLinks(client, server, count: 25) }
+            }
+            return await group.reduce(0, +)
+        }
+        #expect(opened == 100)
+    }
+
+    private static func openLinks(_ client: TLSContext, _ server: TLSContext, count: Int) -> Int {
+        var opened = 0
+        var session: TLSSession?
+        for _ in 0..<count {
+            guard let link = try? Link(client, server, session: session) else { continue }
+            link.pump()
+            if link.client.isOpen, link.server.isOpen { opened += 1 }
+            session = link.client.takeSession()
+        }
+        return opened
     }
 }

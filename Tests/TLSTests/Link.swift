@@ -55,6 +55,24 @@ final class End {
     }
 }
 
+// The connection's facts as plain values, because test macros cannot hold a noncopyable one.
+extension End {
+    var isOpen: Bool { connection.isOpen }
+    var version: String? { connection.version }
+    var cipherSuite: String? { connection.cipherSuite }
+    var alpn: String? { connection.alpn }
+    var serverName: String? { connection.serverName }
+    var resumed: Bool { connection.resumed }
+    var outputSize: Int { output.count }
+    var plaintextSize: Int { plaintext.count }
+
+    func exporter(label: String, count: Int) -> [UInt8]? {
+        connection.exporter(label: label, count: count)
+    }
+
+    func takeSession() -> TLSSession? { connection.takeSession() }
+}
+
 /// A client and a server with a wire between them.
 struct Link {
     let client: End
@@ -72,7 +90,7 @@ struct Link {
 
     /// Carries bytes both ways until both ends are quiet, at most `chunkSize` at a time.
     func pump(chunkSize: Int = .max) {
-        while !client.output.isEmpty || !server.output.isEmpty {
+        while client.outputSize > 0 || server.outputSize > 0 {
             Self.carry(client.takeOutput(), to: server, chunkSize)
             Self.carry(server.takeOutput(), to: client, chunkSize)
         }

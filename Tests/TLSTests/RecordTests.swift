@@ -19,14 +19,14 @@ import Testing
     @Test func nothingSentIsNoRecord() throws {
         let link = try Contexts().openLink()
         try link.client.send([])
-        #expect(link.client.output.isEmpty)
+        #expect(link.client.outputSize == 0)
     }
 
     @Test func dataInTheSameFlightAsFinished() throws {
         let link = try Contexts().link()
         link.server.receive(link.client.takeOutput()[...])
         link.client.receive(link.server.takeOutput()[...])
-        #expect(link.client.connection.isOpen)
+        #expect(link.client.isOpen)
         try link.client.send([7, 8])
         link.server.receive(link.client.takeOutput()[...])
         #expect(link.server.status == .open)
@@ -44,7 +44,7 @@ import Testing
             size = try exchange(link, cutsClient: cutsClient, cut: cut)
             cut += 1
         }
-        #expect(cut > 400)
+        #expect(cut > 300)
     }
 
     private func exchange(_ link: Link, cutsClient: Bool, cut: Int) throws -> Int {
@@ -56,7 +56,7 @@ import Testing
             end.receive(bytes[at...])
         }
         var hasSent = false
-        while !link.client.output.isEmpty || !link.server.output.isEmpty {
+        while link.client.outputSize > 0 || link.server.outputSize > 0 {
             carry(link.client.takeOutput(), link.server, cutsClient)
             carry(link.server.takeOutput(), link.client, !cutsClient)
             if !hasSent, link.client.status == .open, link.server.status == .open {
@@ -75,14 +75,14 @@ import Testing
         try link.client.send(pattern(100))
         let bytes = link.client.takeOutput()
         link.server.receive(bytes.dropLast())
-        #expect(link.server.status == .open && link.server.plaintext.isEmpty)
+        #expect(link.server.status == .open && link.server.plaintextSize == 0)
         link.server.receive(bytes.suffix(1))
         #expect(link.server.takePlaintext() == pattern(100))
     }
 
     @Test func flippedBitsAreRefusedWithAnAlert() throws {
         let contexts = try Contexts()
-        for offset in [0, 3, 5, 20, 121] {
+        for offset in [0, 1, 4, 5, 20, 121] {
             let link = try contexts.openLink()
             try link.client.send(pattern(100))
             var bytes = link.client.takeOutput()
@@ -92,8 +92,8 @@ import Testing
                 Issue.record("offset \(offset): \(String(describing: link.server.failure))")
                 continue
             }
-            #expect(link.server.plaintext.isEmpty)
-            #expect(!link.server.output.isEmpty)
+            #expect(link.server.plaintextSize == 0)
+            #expect(link.server.outputSize > 0)
             link.client.receive(link.server.takeOutput()[...])
             guard case .peerAlert = link.client.failure else {
                 Issue.record("offset \(offset): \(String(describing: link.client.failure))")
@@ -122,14 +122,14 @@ import Testing
             Issue.record("server: \(String(describing: link.server.failure))")
             return
         }
-        #expect(!link.server.output.isEmpty)
+        #expect(link.server.outputSize > 0)
     }
 
     @Test func closesBothWays() throws {
         let link = try Contexts().openLink()
         try link.client.send([1])
         link.client.close()
-        #expect(!link.client.connection.isOpen)
+        #expect(!link.client.isOpen)
         #expect(throws: TLSError.notOpen) { try link.client.send([2]) }
         link.pump()
         #expect(link.server.status == .closed)
@@ -145,16 +145,16 @@ import Testing
     @Test func closesOnce() throws {
         let link = try Contexts().openLink()
         link.server.close()
-        #expect(!link.server.output.isEmpty)
+        #expect(link.server.outputSize > 0)
         _ = link.server.takeOutput()
         link.server.close()
-        #expect(link.server.output.isEmpty)
+        #expect(link.server.outputSize == 0)
     }
 
     @Test func closeInTheHandshakeEndsIt() throws {
         let link = try Contexts().link()
         link.server.close()
-        #expect(link.server.output.isEmpty)
+        #expect(link.server.outputSize == 0)
         link.server.receive(link.client.takeOutput()[...])
         #expect(link.server.failure == .notOpen)
     }
@@ -165,7 +165,7 @@ import Testing
         link.server.receive((link.client.takeOutput() + pattern(50))[...])
         link.server.receive(pattern(50)[...])
         #expect(link.server.failure == nil && link.server.status == .closed)
-        #expect(link.server.plaintext.isEmpty)
+        #expect(link.server.plaintextSize == 0)
     }
 
     @Test func keyUpdatesAreAnswered() throws {

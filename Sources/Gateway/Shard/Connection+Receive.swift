@@ -75,12 +75,15 @@ extension Connection {
     /// Gives the session what it left over, now that it may read on.
     mutating func resume(_ workspace: Workspace) {
         guard stage == .open, !inbound.isEmpty else { return }
+        var waiting = ByteBuffer()
+        swap(&waiting, &inbound)
         let used =
             session?.receive(
-                inbound.bytes, at: workspace.moment, in: workspace.environment,
+                waiting.bytes, at: workspace.moment, in: workspace.environment,
                 output: &unsealed, effects: &workspace.effects) ?? 0
-        inbound.consume(used)
-        if inbound.isEmpty { inbound.release() }
+        waiting.consume(used)
+        // What is used up gives its storage back.
+        if !waiting.isEmpty { swap(&waiting, &inbound) }
     }
 
     /// Takes an answer or a delivery for the session.

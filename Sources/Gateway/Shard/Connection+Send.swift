@@ -10,8 +10,9 @@ extension Connection {
     mutating func flush(_ workspace: Workspace) {
         guard stage != .dead else { return }
         if !unsealed.isEmpty {
-            seal(workspace)
-            unsealed.release()
+            var frames = ByteBuffer()
+            swap(&frames, &unsealed)
+            seal(frames, workspace)
         }
         guard send(workspace) else { return }
         if outbound.count > workspace.limits.outputSizeMax {
@@ -22,12 +23,12 @@ extension Connection {
     }
 
     /// Into the shard's scratch if nothing waits before it, else behind what waits.
-    private mutating func seal(_ workspace: Workspace) {
+    private mutating func seal(_ frames: borrowing ByteBuffer, _ workspace: Workspace) {
         do {
             if outbound.isEmpty {
-                try tls.send(unsealed.bytes, output: &workspace.ciphertext)
+                try tls.send(frames.bytes, output: &workspace.ciphertext)
             } else {
-                try tls.send(unsealed.bytes, output: &outbound)
+                try tls.send(frames.bytes, output: &outbound)
             }
         } catch {
             fail(.record("\(error)"), &workspace.effects)

@@ -33,7 +33,8 @@ struct Connection: ~Copyable {
     }
 
     let socket: Socket
-    let address: SessionAddress
+    /// Its slot is known only once it sits there.
+    var address: SessionAddress
     let peer: SocketAddress?
     var tls: TLSConnection
     var session: Session?

@@ -4,6 +4,7 @@ internal import Base
 internal import Logging
 internal import Reactor
 internal import Sessions
+internal import Synchronization
 internal import TLS
 
 /// A listening socket, shared by reference so that it closes once.
@@ -47,14 +48,14 @@ extension Shard {
     private func add(_ accepted: consuming AcceptedSocket) {
         metrics.accepted.count()
         let peer = accepted.peer
-        let socket = accepted.takeSocket()
-        socket.setNoDelay(true)
+        accepted.socket.setNoDelay(true)
         let deadline = workspace.moment.monotonic.advanced(byMs: limits.handshakeTimeoutMs)
-        let raw = socket.rawValue
+        let raw = accepted.socket.rawValue
         do {
             let tls = try TLSConnection(server: tls)
             let connection = Connection(
-                socket: socket, shard: index, peer: peer, tls: tls, deadline: deadline)
+                socket: accepted.socket, address: SessionAddress(shard: index, slot: SlotID(word: 0)),
+                peer: peer, tls: tls, deadline: deadline)
             guard let slot = connections.insert(connection) else { return }
             connections.withElement(slot) { connection in
                 connection.address.slot = slot

@@ -5,6 +5,7 @@ internal import Logging
 internal import Reactor
 internal import Sessions
 internal import Storage
+internal import Synchronization
 internal import Wire
 
 extension Shard {

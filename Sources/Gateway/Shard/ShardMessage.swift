@@ -2,6 +2,7 @@
 
 internal import Base
 internal import Sessions
+internal import Storage
 internal import Wire
 
 /// A message in a shard's mailbox.

@@ -1,0 +1,93 @@
+// Commands on their way from the application to a client's thread, and the account of what waits in
+// the outbox, so that a full one is refused at once.
+
+internal import Base
+internal import Wire
+
+/// What the application asks of the thread.
+enum ClientCommand {
+    typealias SendContinuation = CheckedContinuation<Result<StanzaID, ClientError>, Never>
+    typealias AskContinuation = CheckedContinuation<Result<[JID], ClientError>, Never>
+
+    case send(OutgoingMessage, SendContinuation?)
+    case markRead(StanzaID, from: JID)
+    case setAvailable(Bool)
+    case chatstate(JID, composing: Bool)
+    case ask(ClientSession.Request, AskContinuation)
+    case close(CheckedContinuation<Void, Never>?)
+}
+
+/// A bounded queue with many producers and one consumer.
+final class CommandQueue: Sendable {
+    private struct State {
+        var commands: [ClientCommand] = []
+        /// Messages that were accepted and not yet acked or failed, with their sizes.
+        var accepted: [StanzaID: Int] = [:]
+        var acceptedSize = 0
+        var isClosed = false
+    }
+
+    private let state = Lock(State())
+    private let pipe: WakePipe
+
+    init(pipe: WakePipe) {
+        self.pipe = pipe
+    }
+
+    /// Adds a command. Throws `closed` and `tooManyRequests`.
+    func push(_ command: ClientCommand) throws(ClientError) {
+        try state.withLock { (state) throws(ClientError) in
+            guard !state.isClosed else { throw .closed }
+            guard state.commands.count < ClientLimits.commandCountMax else {
+                throw .tooManyRequests
+            }
+            state.commands.append(command)
+        }
+        pipe.wake()
+    }
+
+    /// Adds a message. Throws also `outboxFull`, `duplicateID`, `bodySize` and `invalidAddress`.
+    func push(
+        _ message: OutgoingMessage, _ continuation: ClientCommand.SendContinuation?
+    ) throws(ClientError) {
+        guard message.to.local != nil else { throw .invalidAddress }
+        guard (1...ClientLimits.bodySizeMax).contains(message.size) else {
+            throw .bodySize(message.size)
+        }
+        try state.withLock { (state) throws(ClientError) in
+            guard !state.isClosed else { throw .closed }
+            guard state.accepted[message.id] == nil else { throw .duplicateID(message.id) }
+            guard state.accepted.count < ClientLimits.outboxCountMax,
+                state.acceptedSize + message.size <= ClientLimits.outboxSizeMax
+            else { throw .outboxFull }
+            state.accepted[message.id] = message.size
+            state.acceptedSize += message.size
+            state.commands.append(.send(message, continuation))
+        }
+        pipe.wake()
+    }
+
+    /// Takes all commands.
+    func takeAll() -> [ClientCommand] {
+        state.withLock { state in
+            defer { state.commands = [] }
+            return state.commands
+        }
+    }
+
+    /// A message left the outbox.
+    func release(_ id: StanzaID) {
+        state.withLock { state in
+            if let size = state.accepted.removeValue(forKey: id) { state.acceptedSize -= size }
+        }
+    }
+
+    /// Refuses everything from now on and gives what nobody will take any more.
+    func close() -> [ClientCommand] {
+        state.withLock { state in
+            state.isClosed = true
+            defer { state.commands = [] }
+            return state.commands
+        }
+    }
+}

@@ -1,0 +1,180 @@
+// The admin plane: one request line, one reply line, over a Unix socket that only its owner may open.
+// One thread, one connection at a time: it serves operators, not traffic.
+
+internal import Base
+internal import Client
+internal import Foundation
+internal import Logging
+internal import Reactor
+internal import Sessions
+internal import Storage
+internal import Synchronization
+internal import Wire
+
+/// Serves `admin.sock`.
+final class AdminServer: Sendable {
+    private static let requestTimeoutMs: UInt64 = 5_000
+
+    private let socket: Socket
+    private let path: String
+    private let thread: Lock<ShardThread?>
+    private let isStopping = Atomic<Bool>(false)
+    private let wakeup: Wakeup
+    private let domain: String
+    private let accounts: any AccountStore
+    private let shards: [Shard]
+    private let logger: Logger
+
+    /// Listens on `path` and starts the thread.
+    init(
+        path: String, domain: String, accounts: any AccountStore, shards: [Shard], logger: Logger
+    ) throws(ReactorError) {
+        self.path = path
+        self.domain = domain
+        self.accounts = accounts
+        self.shards = shards
+        self.logger = logger
+        socket = try Socket.listenUnix(path: path)
+        wakeup = try Wakeup()
+        thread = Lock(nil)
+        let started = try ShardThread(name: "admin") { [unowned self] in self.run() }
+        thread.withLock { $0 = started }
+    }
+
+    /// Ends the thread and removes the socket.
+    func stop() {
+        isStopping.store(true, ordering: .releasing)  // read, acquiring, by `run`
+        wakeup.signal()
+        let running = thread.withLock { $0.take() }
+        running?.join()
+        Socket.removeUnix(path: path)
+    }
+
+    private func run() {
+        while wait(for: socket.rawValue, [.readable], timeoutMs: nil) {
+            guard case .accepted(var accepted) = socket.accept() else { continue }
+            serve(&accepted.socket)
+        }
+    }
+
+    /// Waits until the descriptor is ready. False when the server stops or time is up.
+    private func wait(for descriptor: Int32, _ interest: Interest, timeoutMs: Int?) -> Bool {
+        guard !isStopping.load(ordering: .acquiring), var poller = try? Poller(eventCountMax: 4),
+            (try? poller.add(wakeup.descriptor, token: 0, interest: [.readable])) != nil,
+            (try? poller.add(descriptor, token: 1, interest: interest)) != nil
+        else { return false }
+        let count = poller.wait(timeoutMs: timeoutMs)
+        return count > 0 && !isStopping.load(ordering: .acquiring)
+    }
+
+    private func serve(_ connection: inout Socket) {
+        var input = ByteBuffer()
+        let deadline = MonotonicClock.now().advanced(byMs: Self.requestTimeoutMs)
+        while true {
+            let isFull = input.count > AdminRequest.sizeMax
+            let end = input.withUnsafeBytes { $0.firstIndex(of: UInt8(ascii: "\n")) }
+            if let end {
+                let line = input.withUnsafeBytes { [UInt8]($0[..<end]) }
+                reply(answer(line), over: &connection, until: deadline)
+                return
+            }
+            if isFull {
+                reply(
+                    .refused(.badRequest, "longer than \(AdminRequest.sizeMax) bytes"),
+                    over: &connection, until: deadline)
+                return
+            }
+            let left = deadline.milliseconds(since: MonotonicClock.now())
+            guard left > 0,
+                wait(for: connection.rawValue, [.readable], timeoutMs: Int(left))
+            else { return }
+            var status = IOResult.wouldBlock
+            input.appendUpTo(AdminRequest.sizeMax) { spare in
+                status = connection.read(into: spare)
+                guard case .bytes(let count) = status else { return 0 }
+                return count
+            }
+            switch status {
+            case .bytes, .wouldBlock: continue
+            case .closed, .failed: return
+            }
+        }
+    }
+
+    private func reply(_ reply: AdminReply, over connection: inout Socket, until deadline: Instant) {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        guard let line = try? encoder.encode(reply) else { return }
+        var output = ByteBuffer()
+        output.append([UInt8](line))
+        output.append(UInt8(ascii: "\n"))
+        while !output.isEmpty {
+            switch output.withUnsafeBytes({ connection.write($0) }) {
+            case .bytes(let count):
+                output.consume(count)
+            case .wouldBlock:
+                let left = deadline.milliseconds(since: MonotonicClock.now())
+                guard left > 0,
+                    wait(for: connection.rawValue, [.writable], timeoutMs: Int(left))
+                else { return }
+            case .closed, .failed:
+                return
+            }
+        }
+    }
+
+    private func answer(_ line: [UInt8]) -> AdminReply {
+        guard let request = try? JSONDecoder().decode(AdminRequest.self, from: Data(line)) else {
+            return .refused(.badRequest, "not a request")
+        }
+        do throws(StoreError) {
+            switch request.command {
+            case .status:
+                return AdminReply(ok: true, status: shards.status)
+            case .accountList:
+                let names = try accounts.accounts().map { "\($0)@\(domain)" }
+                return AdminReply(ok: true, accounts: names)
+            case .accountAdd, .accountPassword, .accountRemove:
+                return try change(request)
+            }
+        } catch {
+            return refusal(error)
+        }
+    }
+
+    private func change(_ request: AdminRequest) throws(StoreError) -> AdminReply {
+        guard let text = request.name, let jid = JID(text), let name = jid.local, jid.device == nil
+        else { return .refused(.badRequest, "the name is not USER@DOMAIN") }
+        guard jid.domain == domain else {
+            return .refused(.wrongDomain, "this gateway serves \(domain)")
+        }
+        if request.command == .accountRemove {
+            try accounts.removeAccount(name)
+            evict(name)
+        } else {
+            guard let keys = request.keys?.scramKeys else {
+                return .refused(.badRequest, "the keys are malformed")
+            }
+            if request.command == .accountAdd {
+                try accounts.addAccount(name, keys: keys)
+            } else {
+                try accounts.setKeys(keys, of: name)
+            }
+        }
+        logger.notice("\(request.command.rawValue)", metadata: ["account": "\(jid)"])
+        return .done
+    }
+
+    private func evict(_ name: Localpart) {
+        let home = Int(name.homeHash % UInt64(shards.count))
+        shards[home].mailbox.postAlways(.router(.evict(name)))
+    }
+
+    private func refusal(_ error: StoreError) -> AdminReply {
+        switch error {
+        case .accountExists: .refused(.accountExists, "\(error)")
+        case .unknownAccount: .refused(.unknownAccount, "\(error)")
+        default: .refused(.storeFailed, "\(error)")
+        }
+    }
+}

@@ -1,0 +1,264 @@
+// Runs a chat: the client's events, the terminal or a pipe, and a clock meet in one actor, so that
+// what is printed never tears the line being written.
+
+internal import Client
+internal import Glibc
+internal import Wire
+
+/// One `tern chat`.
+actor ChatLoop {
+    /// Without a key for this long the user has paused.
+    private static let composingTimeoutMs: UInt64 = 6_000
+    /// How long a chat from a pipe waits for its last acks.
+    private static let lastAcksTimeout = Duration.seconds(30)
+
+    private let client: Client
+    private let jid: JID
+    private let isJSON: Bool
+    private let isInteractive: Bool
+    private var model: ChatModel
+    private var editor = LineEditor()
+    private var splitter = LineSplitter(lineSizeMax: ClientLimits.bodySizeMax)
+    /// Lines of a pipe that wait for room in the outbox.
+    private var waitingLines: [String] = []
+    private var unackedCount = 0
+    private var isInputFinished = false
+    private var isQuitting = false
+    private var failure: Failure?
+    /// Whom we told that we are writing, and how many ticks ago the last key was.
+    private var composingTo: JID?
+    private var ticksSinceKey: UInt64 = 0
+
+    init(client: Client, jid: JID, partner: JID?, json: Bool, isInteractive: Bool) {
+        self.client = client
+        self.jid = jid
+        self.isJSON = json
+        self.isInteractive = isInteractive
+        model = ChatModel(jid: jid, partner: partner)
+    }
+
+    /// Runs until the user or the client ends it.
+    func run() async throws {
+        let reader = try TerminalReader()
+        if isInteractive, !Terminal.makeRaw() {
+            throw Failure(.usage, "the terminal cannot be put into raw mode")
+        }
+        defer { Terminal.restore() }
+        try client.start()
+        try reader.start(isInteractive: isInteractive)
+        draw()
+        let input = Task { [self] in
+            for await chunk in reader.input {
+                await receive(chunk)
+                await waitForRoom()
+                reader.resume()
+            }
+        }
+        let clock = Task { [self] in
+            while !Task.isCancelled {
+                try await Task.sleep(for: .seconds(1))
+                tick()
+            }
+        }
+        for await event in client.events { await receive(event) }
+        input.cancel()
+        clock.cancel()
+        if isInteractive { writeAll(Array(LineEditor.erase.utf8), to: STDOUT_FILENO) }
+        Terminal.restore()
+        if let failure { throw failure }
+    }
+
+    // MARK: Input
+
+    private func receive(_ input: TerminalInput) async {
+        switch input {
+        case .bytes(let bytes) where isInteractive:
+            for action in editor.receive(bytes) { await obey(action) }
+            noteComposing()
+        case .bytes(let bytes):
+            waitingLines += splitter.receive(bytes)
+            await submitWaiting()
+        case .endOfInput:
+            if let last = splitter.finish() { waitingLines.append(last) }
+            isInputFinished = true
+            await submitWaiting()
+            await finishIfDone()
+            if !isInteractive { limitLastAcks() }
+        case .signal(SIGWINCH):
+            draw()
+        case .signal(let number):
+            let status: ExitStatus = number == SIGINT ? .interrupted : .unavailable
+            await quit(Failure(status, number == SIGINT ? "interrupted" : "ended by a signal"))
+        }
+    }
+
+    private func obey(_ action: LineEditor.Action) async {
+        switch action {
+        case .redraw: draw()
+        case .bell: writeAll([0x07], to: STDOUT_FILENO)
+        case .clearScreen:
+            writeAll(Array("\u{1B}[H\u{1B}[2J".utf8), to: STDOUT_FILENO)
+            draw()
+        case .endOfInput: await quit(nil)
+        case .interrupt:
+            if editor.line.isEmpty {
+                await quit(Failure(.interrupted, "interrupted"))
+            } else {
+                editor.clear()
+                draw()
+            }
+        case .submit(let line):
+            composingTo = nil
+            draw()
+            _ = await submit(line)
+        }
+    }
+
+    /// Submits lines of a pipe as far as the outbox has room.
+    private func submitWaiting() async {
+        while !waitingLines.isEmpty, !isQuitting {
+            guard await submit(waitingLines[0]) else { return }
+            waitingLines.removeFirst()
+        }
+    }
+
+    /// A pipe is read on only when its lines have found room.
+    private func waitForRoom() async {
+        while !waitingLines.isEmpty, !isQuitting {
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+    }
+
+    /// False when the outbox has no room for the line's message.
+    private func submit(_ line: String) async -> Bool {
+        let outcome = model.submit(line)
+        for request in outcome.requests {
+            guard case .post(let to, let text) = request else { continue }
+            do throws(ClientError) {
+                let id = try client.post(to: to, body: text)
+                unackedCount += 1
+                show(model.posted(id, to: to, text: text))
+            } catch .outboxFull where !isInteractive {
+                return false
+            } catch {
+                show([TerminalText.neutralised("Not sent: \(error)")])
+            }
+        }
+        show(outcome.lines)
+        await carryOut(outcome.requests)
+        return true
+    }
+
+    // MARK: Events
+
+    private func receive(_ event: ClientEvent) async {
+        if isJSON { say(event.json(for: jid)) }
+        let outcome = model.receive(event)
+        show(outcome.lines)
+        await carryOut(outcome.requests)
+        switch event {
+        case .acked, .failed:
+            unackedCount -= 1
+            if case .failed = event, !isInteractive, failure == nil {
+                failure = Failure(.data, "a message was refused")
+            }
+            await submitWaiting()
+            await finishIfDone()
+        case .online, .disconnected:
+            draw()
+        case .stopped(let error?):
+            failure = failure ?? Failure(error)
+        default:
+            break
+        }
+    }
+
+    private func carryOut(_ requests: [ChatModel.Request]) async {
+        for request in requests {
+            switch request {
+            case .post: break
+            case .markRead(let message): try? client.markRead(message)
+            case .quit: await quit(nil)
+            case .addContact(let contact): addContact(contact)
+            }
+        }
+    }
+
+    /// Asks in a task of its own: the answer comes from the same loop's connection.
+    private func addContact(_ contact: JID) {
+        Task { [client, self] in
+            do throws(ClientError) {
+                try await client.addContact(contact)
+                show(["\(contact) is a contact."])
+            } catch {
+                show([TerminalText.neutralised("\(contact): \(error)")])
+            }
+        }
+    }
+
+    // MARK: Chat states
+
+    private func noteComposing() {
+        ticksSinceKey = 0
+        let isWriting = !editor.line.isEmpty && !editor.line.hasPrefix("/")
+        if isWriting, let partner = model.partner, composingTo != partner {
+            composingTo = partner
+            try? client.chatstate(to: partner, composing: true)
+        } else if !isWriting {
+            stopComposing()
+        }
+    }
+
+    private func stopComposing() {
+        guard let to = composingTo else { return }
+        composingTo = nil
+        try? client.chatstate(to: to, composing: false)
+    }
+
+    private func tick() {
+        ticksSinceKey += 1
+        if ticksSinceKey * 1000 >= Self.composingTimeoutMs { stopComposing() }
+    }
+
+    // MARK: The end
+
+    private func finishIfDone() async {
+        guard isInputFinished, waitingLines.isEmpty, unackedCount <= 0 else { return }
+        await quit(nil)
+    }
+
+    private func limitLastAcks() {
+        Task { [self] in
+            try await Task.sleep(for: Self.lastAcksTimeout)
+            await quit(Failure(.unavailable, "the gateway did not ack everything in time"))
+        }
+    }
+
+    private func quit(_ failure: Failure?) async {
+        guard !isQuitting else { return }
+        isQuitting = true
+        self.failure = self.failure ?? failure
+        stopComposing()
+        // Not awaited here: its last events come through this actor.
+        Task { [client] in await client.close() }
+    }
+
+    // MARK: Output
+
+    private func show(_ lines: [String]) {
+        guard !lines.isEmpty, !isJSON else { return }
+        if isInteractive {
+            let text = editor.print(
+                above: lines, prompt: model.prompt, columns: Terminal.columns)
+            writeAll(Array(text.utf8), to: STDOUT_FILENO)
+        } else {
+            for line in lines { say(line) }
+        }
+    }
+
+    private func draw() {
+        guard isInteractive, !isQuitting else { return }
+        let text = editor.render(prompt: model.prompt, columns: Terminal.columns)
+        writeAll(Array(text.utf8), to: STDOUT_FILENO)
+    }
+}

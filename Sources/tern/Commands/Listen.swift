@@ -1,0 +1,77 @@
+// `tern listen`: prints what arrives.
+
+internal import ArgumentParser
+internal import Client
+
+struct Listen: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Prints messages and receipts as they arrive.",
+        discussion: """
+            With --count it ends with 0 after so many messages, and with 69 if --timeout comes \
+            first. Without --count, --timeout ends it with 0. Receipts and presence do not count.
+            """)
+
+    @OptionGroup var connection: ConnectionOptions
+
+    @Option(help: ArgumentHelp("End after so many messages.", valueName: "messages"))
+    var count: Int?
+
+    @Option(help: ArgumentHelp("End after so long.", valueName: "seconds"))
+    var timeout: Double?
+
+    @Flag(help: "Tell senders that their messages were read.")
+    var read = false
+
+    func validate() throws {
+        if let count, count < 1 { throw ValidationError("--count takes 1 or more") }
+        if let timeout, timeout <= 0 || timeout > 31_536_000 {
+            throw ValidationError("--timeout takes more than 0 and at most 31536000 seconds")
+        }
+    }
+
+    func run() async throws {
+        try await reportingFailures {
+            let configuration = try connection.configuration(reconnect: ReconnectPolicy())
+            let client = try Client(configuration)
+            try client.start()
+            let timer = timeout.map { seconds in
+                Task {
+                    try await Task.sleep(for: .seconds(seconds))
+                    await client.close()
+                }
+            }
+            defer { timer?.cancel() }
+            let isComplete = try await printEvents(of: client)
+            // What was printed has been received: its receipts are on their way before the close.
+            await client.close()
+            if let count, !isComplete {
+                throw Failure(.unavailable, "fewer than \(count) messages in time")
+            }
+        }
+    }
+
+    /// Prints until the client stops or the count is reached; whether it was.
+    private func printEvents(of client: Client) async throws -> Bool {
+        var messageCount = 0
+        for await event in client.events {
+            switch event {
+            case .disconnected(let reason, let retryInMs?) where !connection.json:
+                complain("\(reason); trying again in \(retryInMs) ms")
+            case .stopped(let error?):
+                throw error
+            default:
+                break
+            }
+            if connection.json {
+                say(event.json(for: connection.account))
+            } else if let text = event.plainText {
+                say(text)
+            }
+            guard case .message(let message) = event else { continue }
+            if read { try client.markRead(message) }
+            messageCount += 1
+            if messageCount == count { return true }
+        }
+        return false
+    }
+}

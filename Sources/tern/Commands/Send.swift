@@ -1,0 +1,79 @@
+// `tern send`: one message, safely.
+
+internal import ArgumentParser
+internal import Client
+internal import Wire
+
+struct Send: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Sends one message and ends once the gateway has it safely.")
+
+    @OptionGroup var connection: ConnectionOptions
+
+    @Option(help: ArgumentHelp("The recipient: USER@DOMAIN or USER@DOMAIN/DEVICE.", valueName: "jid"))
+    var to: JID
+
+    @Option(help: "The message's id; the same id again is the same message.")
+    var id: StanzaID?
+
+    @Option(help: ArgumentHelp("How long to try.", valueName: "seconds"))
+    var timeout = 30.0
+
+    @Argument(help: "The message.")
+    var text: String
+
+    func validate() throws {
+        guard timeout > 0, timeout <= 86_400 else {
+            throw ValidationError("--timeout takes more than 0 and at most 86400 seconds")
+        }
+        guard (1...ClientLimits.bodySizeMax).contains(text.utf8.count) else {
+            throw ValidationError("a message has 1 to \(ClientLimits.bodySizeMax) bytes")
+        }
+    }
+
+    func run() async throws {
+        try await reportingFailures {
+            // A refused connection is tried twice more; then somebody should look.
+            var configuration = try connection.configuration(
+                reconnect: ReconnectPolicy(attemptsMax: 3))
+            configuration.isAvailable = false
+            let client = try Client(configuration)
+            try client.start()
+            let id = try await send(client)
+            await client.close()
+            var line = JSONLine()
+            line.add("kind", "ack")
+            line.add("from", connection.account.description)
+            line.add("to", to.description)
+            line.add("id", id.text)
+            line.add("body", text)
+            line.add("state", "acked")
+            say(connection.json ? line.text : id.text)
+        }
+    }
+
+    private func send(_ client: Client) async throws -> StanzaID {
+        let limit = timeout
+        return try await withThrowingTaskGroup(of: StanzaID?.self) { group in
+            group.addTask { [to, text, id] in try await client.send(to: to, body: text, id: id) }
+            group.addTask {
+                // The last reason is worth more than "timed out".
+                var reason = "no answer"
+                for await event in client.events {
+                    if case .disconnected(let why, _) = event { reason = why.description }
+                }
+                if !Task.isCancelled { return nil }
+                throw Failure(.unavailable, "not sent within \(limit) s: \(reason)")
+            }
+            group.addTask {
+                try await Task.sleep(for: .seconds(limit))
+                throw Failure(.unavailable, "not acked within \(limit) s")
+            }
+            defer { group.cancelAll() }
+            while let result = try await group.next() {
+                if let result { return result }
+            }
+            throw Failure(.unavailable, "not sent")
+        }
+    }
+}
