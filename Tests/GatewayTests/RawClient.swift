@@ -30,20 +30,26 @@ final class RawClient {
     let context: WireContext
     /// Every application byte this client has sent.
     private(set) var sent: [UInt8] = []
+    /// Whether each byte goes out in a TLS record of its own.
+    var dripsBytes = false
 
     /// Connects and shakes hands.
-    init(port: UInt16, ca: String, session: TLSSession? = nil) throws {
+    convenience init(port: UInt16, ca: String) throws {
+        let tls = try TLSContext(client: TLSClientConfiguration(caPath: ca))
+        try self.init(port: port, tls: tls, session: nil)
+    }
+
+    /// Connects and shakes hands, resuming a session of the same context.
+    init(port: UInt16, tls: TLSContext, session: TLSSession?) throws {
         guard let context = Self.contextOfDomain else { throw TestFailure("no context") }
         self.context = context
         socket = try Socket.connect(to: SocketAddress(ipv4: 0x7F00_0001, port: port))
-        tls = try TLSConnection(
-            client: try TLSContext(client: TLSClientConfiguration(caPath: ca)),
-            serverName: "localhost", session: session)
-        try tls.start(output: &output)
+        self.tls = try TLSConnection(client: tls, serverName: "localhost", session: session)
+        try self.tls.start(output: &output)
         try flush()
         let deadline = MonotonicClock.now().advanced(byMs: 10_000)
-        while !tls.isOpen && !isClosed { try receive(until: deadline) }
-        guard tls.isOpen else { throw TestFailure("handshake failed: \(String(describing: tlsError))") }
+        while !self.tls.isOpen && !isClosed { try receive(until: deadline) }
+        guard self.tls.isOpen else { throw TestFailure("handshake failed: \(String(describing: tlsError))") }
     }
 
     // MARK: Out
@@ -51,8 +57,15 @@ final class RawClient {
     func send(_ bytes: [UInt8]) throws {
         guard !isClosed else { throw TestFailure("closed before it was to send") }
         sent += bytes
-        try tls.send(bytes.span.bytes, output: &output)
-        try flush()
+        guard dripsBytes else {
+            try tls.send(bytes.span.bytes, output: &output)
+            try flush()
+            return
+        }
+        for byte in bytes {
+            try tls.send([byte].span.bytes, output: &output)
+            try flush()
+        }
     }
 
     func send(_ node: Node) throws { try send(try frame(node)) }

@@ -95,7 +95,7 @@ extension Shard {
     /// Counts a handshake's end, once.
     func countHandshake(_ slot: SlotID) {
         connections.withElement(slot) { connection in
-            guard connection.stage == .open else { return }
+            guard connection.session != nil else { return }
             metrics.handshakes.count()
             if connection.tls.resumed { metrics.resumptions.count() }
         }
