@@ -60,9 +60,12 @@ let package = Package(
         tests("BaseTests", ["Base"]),
         tests("ClientTests", ["Base", "Client", "TLS", "Wire", "tern"]),
         tests(
-            "GatewayTests", ["Base", "Client", "Gateway", "Reactor", "TLS", "Wire", "tern", "ternd"]),
+            "GatewayTests",
+            ["Base", "Client", "Gateway", "Reactor", "TLS", "Wire", "tern", "ternd"]),
         tests("ReactorTests", ["Base", "Reactor"]),
-        tests("StorageTests", ["Base", "Storage", "Wire", .product(name: "GRDB", package: "GRDB.swift")]),
+        tests(
+            "StorageTests",
+            ["Base", "Storage", "Wire", .product(name: "GRDB", package: "GRDB.swift")]),
         tests("TLSTests", ["Base", "COpenSSL", "TLS"]),
         tests("WireTests", ["Base", "Wire"]),
     ]

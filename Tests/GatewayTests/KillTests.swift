@@ -105,7 +105,8 @@ import Wire
         switch event {
         case .acked(let id): record.change { $0.acked.insert(id.text) }
         case .delivered(let id, _), .read(let id, _): record.change { $0.acked.insert(id.text) }
-        case .failed(let id, let condition, _): record.change { $0.failed.append("\(id) \(condition)") }
+        case .failed(let id, let condition, _):
+            record.change { $0.failed.append("\(id) \(condition)") }
         case .message(let message):
             record.change {
                 $0.seen["\(message.from)", default: []].append(Int(message.body ?? "") ?? -1)

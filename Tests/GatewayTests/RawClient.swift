@@ -49,7 +49,9 @@ final class RawClient {
         try flush()
         let deadline = MonotonicClock.now().advanced(byMs: 10_000)
         while !self.tls.isOpen && !isClosed { try receive(until: deadline) }
-        guard self.tls.isOpen else { throw TestFailure("handshake failed: \(String(describing: tlsError))") }
+        guard self.tls.isOpen else {
+            throw TestFailure("handshake failed: \(String(describing: tlsError))")
+        }
     }
 
     // MARK: Out

@@ -128,7 +128,8 @@ final class TestServer {
         let deadline = Date().addingTimeInterval(30)
         while Date() < deadline {
             let fresh = String(decoding: log.all.utf8.dropFirst(seen), as: UTF8.self)
-            if let found = fresh.firstMatch(of: /listen=127\.0\.0\.1:(\d+)/), fresh.contains("ready") {
+            let found = fresh.firstMatch(of: /listen=127\.0\.0\.1:(\d+)/)
+            if let found, fresh.contains("ready") {
                 port = UInt16(found.1) ?? 0
                 return
             }
