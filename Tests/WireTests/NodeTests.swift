@@ -161,7 +161,7 @@ import Wire
         writer.attribute(.id, id, into: &buffer)
         writer.attribute(.t, 1_717_646_904, into: &buffer)
         writer.attribute(.type, .read, into: &buffer)
-        writer.rawBytes([1, 2, 3].span.bytes, into: &buffer)
+        writer.rawBytes(([1, 2, 3] as [UInt8]).span.bytes, into: &buffer)
         try NodeReader.validate(buffer.bytes, context: context)
 
         var reader = NodeReader(buffer.bytes, context: context)

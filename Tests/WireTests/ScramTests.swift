@@ -90,7 +90,9 @@ import Wire
             ("n,,n=user=2c,r=x", false), ("n,,n=user=,r=x", false), ("n,,n=user=2,r=x", false),
             ("n,,n=user,r=a b", false), ("n,,n=user,r=ä", false), ("n,,n=user,r=x,", false),
             ("n,,n=user,r=x,1=2", false), ("n,,n=user,r=x,z=", false), ("n,,n=u\0,r=x", false),
-            ("n,,n=user,r=x,zz", false), (" n,,n=user,r=x", false),
+            ("n,,n=user,r=x,zz", false), ("n,a=x,\u{301}y,n=user,r=x", false),
+            ("n,,n=user,\u{301}r=x", false), ("n,,n=e\u{301},r=x", true),
+            (" n,,n=user,r=x", false),
         ] {
             let result = try? ScramClientFirst(parsing: Array(message.utf8))
             #expect((result != nil) == isValid, "\(message)")

@@ -131,7 +131,7 @@ extension NodeReader {
     {
         let parts = jidParts(of: value)
         var end = 0
-        let put = { (text: UnsafeRawBufferPointer) in
+        func put(_ text: UnsafeRawBufferPointer) {
             UnsafeMutableRawBufferPointer(rebasing: scratch[end...]).copyMemory(from: text)
             end += text.count
         }
