@@ -23,6 +23,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
     ],
@@ -54,8 +55,9 @@ let package = Package(
         .executableTarget(
             name: "tern",
             dependencies: [
-                "Base", "Client", "TLS", "Wire",
+                "Base", "Client", "Reactor", "TLS", "Wire",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
             ], swiftSettings: settings),
         tests("BaseTests", ["Base"]),
         tests("ClientTests", ["Base", "Client", "TLS", "Wire", "tern"]),
