@@ -52,10 +52,8 @@ extension Router {
             return
         case .unknownRecipient, .unknownDevice:
             condition = .itemNotFound
-        case .queueFull:
-            condition = .resourceConstraint
         default:
-            condition = .internalServerError
+            condition = .resourceConstraint  // no room, or no store to make it safe
         }
         effects.append(
             .toSession(
@@ -88,7 +86,7 @@ extension Router {
         else { return }
         outstanding.removeAll { $0 == device.device }
         stanza.outstanding = outstanding
-        if outstanding.isEmpty {
+        if outstanding.isEmpty && pending.count <= limits.earlyAckBacklogMax {
             stanza.isAcked = true
             effects.append(.toSession(stanza.origin, accepted(stanza)))
         }
