@@ -53,6 +53,7 @@ let package = Package(
             ], swiftSettings: settings),
         tests("BaseTests", ["Base"]),
         tests("ReactorTests", ["Base", "Reactor"]),
+        tests("SessionsTests", ["Base", "Wire", "Sessions", "Storage", "TLS"]),
         tests("TLSTests", ["Base", "COpenSSL", "TLS"]),
         tests("WireTests", ["Base", "Wire"]),
     ]
