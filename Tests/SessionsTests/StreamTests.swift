@@ -99,7 +99,7 @@ import Wire
         let world = try World()
         let alice = try world.online("alice")
         var node = Node("message", [:], [Node("body")])
-        node[key] = String(repeating: "!", count: 65_500)
+        node[key] = String(repeating: "!", count: 65_520)
         try world.send(node, from: alice)
         let refusal = try #require(world.take(alice).first)
         #expect(refusal["type"] == "error" && refusal[key] == nil)
