@@ -64,7 +64,10 @@ let package = Package(
         tests(
             "GatewayTests",
             ["Base", "Client", "Gateway", "Reactor", "TLS", "Wire", "tern", "ternd"]),
+        tests(
+            "ProtocolTests", ["Base", "Client", "Gateway", "Sessions", "Storage", "TLS", "Wire"]),
         tests("ReactorTests", ["Base", "Reactor"]),
+        tests("SessionsTests", ["Base", "Sessions", "Storage", "TLS", "Wire"]),
         tests(
             "StorageTests",
             ["Base", "Storage", "Wire", .product(name: "GRDB", package: "GRDB.swift")]),

@@ -18,8 +18,8 @@ extension Router {
         }
         var stanza = Unsettled(
             key: request.key, recipient: request.recipient, device: request.device, origin: origin)
-        if let user = users[request.recipient], !user.isOpening {
-            stanza.outstanding = request.device.map { [$0] } ?? user.devices
+        if let devices = users[request.recipient]?.devices {
+            stanza.outstanding = request.device.map { [$0] } ?? devices
         }
         let ticket = ask(.enqueue(request), .stanza(stanza), effects: &effects)
         unsettled[UnsettledKey(recipient: request.recipient, key: request.key)] = ticket

@@ -50,6 +50,8 @@ struct Stanza {
     private(set) var content: Content?
     /// The first child's tag.
     private(set) var child: Token?
+    /// Whether the first child is a tag and nothing else.
+    private(set) var childIsBare = false
     /// Where the content begins in the node.
     private(set) var contentOffset = 0
 
@@ -67,7 +69,11 @@ struct Stanza {
         switch try reader.readContent() {
         case .nodes(let count):
             content = .nodes(count)
-            if count > 0 { child = reader.token(of: try reader.readHead().tag) }
+            if count > 0 {
+                let first = try reader.readHead()
+                child = reader.token(of: first.tag)
+                childIsBare = first.attributeCount == 0 && !first.hasContent
+            }
         case .bytes(let range):
             content = .bytes(range)
         case .value(let value):
