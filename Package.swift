@@ -61,7 +61,8 @@ let package = Package(
         tests("ClientTests", ["Base", "Client", "TLS", "Wire", "tern"]),
         tests(
             "GatewayTests", ["Base", "Client", "Gateway", "Reactor", "TLS", "Wire", "tern", "ternd"]),
-        tests("ProtocolTests", ["Base", "Client", "Gateway", "Sessions", "Storage", "TLS", "Wire"]),
+        tests(
+            "ProtocolTests", ["Base", "Client", "Gateway", "Sessions", "Storage", "TLS", "Wire"]),
         tests("ReactorTests", ["Base", "Reactor"]),
         tests("StorageTests", ["Base", "Storage", "Wire", .product(name: "GRDB", package: "GRDB.swift")]),
         tests("TLSTests", ["Base", "COpenSSL", "TLS"]),
