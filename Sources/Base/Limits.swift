@@ -93,6 +93,12 @@ public struct Limits: Sendable, Equatable {
                 outputSizeMax >= inFlightSizePerDeviceMax + pageSizeMax + tailSizeMax
                     + 3 * frameSizeMax, "outputSizeMax does not hold a device's window"
             ),
+            (inflatedSizeMax < 1 << 24, "inflatedSizeMax is more than a node can have"),
+            (devicesPerAccountMax <= 256, "devicesPerAccountMax is more than there are numbers"),
+            (
+                inFlightSizePerDeviceMax >= 2 * frameSizeMax,
+                "inFlightSizePerDeviceMax does not hold two frames"
+            ),
             (inFlightPerDeviceLow < inFlightPerDeviceMax, "inFlightPerDeviceLow is not below Max"),
             (
                 contactsPerAccountMax * 72 + 64 <= frameSizeMax,

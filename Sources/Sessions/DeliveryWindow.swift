@@ -118,6 +118,9 @@ package struct DeliveryWindow: Sendable {
         settledWhileReading = []
     }
 
+    /// Whether the stanza was sent and not yet acked.
+    package func isInFlight(_ key: StanzaKey) -> Bool { inFlight[key] != nil }
+
     /// Stanzas sent and not yet acked.
     package var inFlightCount: Int { inFlight.count }
 

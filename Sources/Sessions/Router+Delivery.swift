@@ -64,13 +64,18 @@ extension Router {
 
     /// The device has the stanza: off its queue, and on with the next page if it was behind.
     mutating func settle(
-        _ device: DeviceAddress, _ session: SessionAddress, _ key: StanzaKey,
+        _ device: DeviceAddress, _ session: SessionAddress, _ key: StanzaKey, isReceipt: Bool,
         effects: inout [RouterEffect]
     ) {
-        // An ack that crossed the end of its session counts all the same: the device has it.
+        let index = position(device, session)
+        if !isReceipt {
+            guard let index, users[device.user]?.sessions[index].window.isInFlight(key) == true
+            else { return }
+        }
+        // A receipt that crossed the end of its session counts all the same: the device has it.
         effects.append(.toStore(.settle(device, key), ticket: 0))
         acknowledge(device, key, effects: &effects)
-        guard let index = position(device, session) else { return }
+        guard let index else { return }
         users[device.user]?.sessions[index].window.settled(key)
         readOn(device, session, at: index, effects: &effects)
     }

@@ -34,10 +34,13 @@ extension Router {
         }
         guard let index = position(device, session) else { return }
         guard case .opened(let opening) = reply else {
-            let isUnknown = if case .unknownAccount = reply { true } else { false }
-            effects.append(
-                .toSession(session, .bindFailed(isUnknown ? .notAuthorized : .temporaryAuthFailure))
-            )
+            let refusal: SessionInput =
+                switch reply {
+                case .unknownAccount: .bindFailed(.notAuthorized)
+                case .devicesFull: .end(.policyViolation)  // no later attempt would fare better
+                default: .bindFailed(.temporaryAuthFailure)
+                }
+            effects.append(.toSession(session, refusal))
             remove(device, at: index, unixSeconds, effects: &effects)
             return
         }

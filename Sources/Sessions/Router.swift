@@ -31,6 +31,8 @@ package struct Router {
         /// Whether the store has answered `openDevice`.
         var isOpen = false
         var isAvailable = false
+        /// Whether it said so itself; a new session inherits its predecessor's state until it does.
+        var hasSaid = false
         var window = DeliveryWindow()
     }
 
@@ -89,8 +91,8 @@ package struct Router {
             release(device, session, at: unixSeconds, effects: &effects)
         case .route(let request, let origin):
             route(request, origin: origin, effects: &effects)
-        case .settle(let device, let session, let key):
-            settle(device, session, key, effects: &effects)
+        case .settle(let device, let session, let key, let isReceipt):
+            settle(device, session, key, isReceipt: isReceipt, effects: &effects)
         case .transient(let user, let device, let payload):
             for online in users[user]?.sessions ?? []
             where online.isOpen && (device == nil || device == online.device) {

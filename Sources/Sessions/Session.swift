@@ -156,6 +156,8 @@ package struct Session {
         at moment: Moment, in environment: SessionEnvironment, output: inout ByteBuffer,
         effects: inout [SessionEffect]
     ) {
+        // A session that is not read cannot be heard from: that is our doing, not its silence.
+        if isPaused(environment.limits), isOnline { heardAt = moment.monotonic }
         guard moment.monotonic >= deadline(environment.limits) else { return }
         switch state {
         case .ended:
@@ -214,8 +216,7 @@ package struct Session {
     func finishNode(in environment: SessionEnvironment, output: inout ByteBuffer) {
         do {
             try FrameWriter.write(
-                environment.node.bytes, into: &output, frameSizeMax: environment.limits.frameSizeMax
-            )
+                environment.node.bytes, into: &output, frameSizeMax: FrameWriter.payloadSizeMax)
         } catch {
             preconditionFailure("a node of \(environment.node.count) bytes of our own: \(error)")
         }

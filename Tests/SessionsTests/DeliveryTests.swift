@@ -63,7 +63,7 @@ import Wire
         try world.send(message("1", to: "bob@tern.example"), from: alice)
         world.failCommit()
         let nodes = world.take(alice)
-        #expect(nodes.map(\.condition) == ["internal-server-error"])
+        #expect(nodes.map(\.condition) == ["resource-constraint"])
     }
 
     @Test func whatWaitsFollowsSuccessInOrder() throws {
