@@ -27,6 +27,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
     ],
@@ -59,14 +60,23 @@ let package = Package(
         .executableTarget(
             name: "tern",
             dependencies: [
-                "Base", "Client", "TLS", "Wire",
+                "Base", "Client", "Reactor", "TLS", "Wire",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
             ], swiftSettings: settings),
         tests("BaseTests", ["Base"]),
         tests("ClientTests", ["Base", "Client", "TLS", "Wire", "tern"]),
         tests("FuzzTests", ["FuzzTargets"]),
+        tests(
+            "GatewayTests",
+            ["Base", "Client", "Gateway", "Reactor", "TLS", "Wire", "tern", "ternd"]),
+        tests(
+            "ProtocolTests", ["Base", "Client", "Gateway", "Sessions", "Storage", "TLS", "Wire"]),
         tests("ReactorTests", ["Base", "Reactor"]),
-        tests("StorageTests", ["Base", "Storage", "Wire", .product(name: "GRDB", package: "GRDB.swift")]),
+        tests("SessionsTests", ["Base", "Sessions", "Storage", "TLS", "Wire"]),
+        tests(
+            "StorageTests",
+            ["Base", "Storage", "Wire", .product(name: "GRDB", package: "GRDB.swift")]),
         tests("TLSTests", ["Base", "COpenSSL", "TLS"]),
         tests("WireTests", ["Base", "Wire"]),
     ]

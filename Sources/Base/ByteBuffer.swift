@@ -100,7 +100,7 @@ public struct ByteBuffer: ~Copyable, @unchecked Sendable {
         let spare = UnsafeMutableRawBufferPointer(
             start: storage.map { $0 + tail }, count: capacity - tail)
         let written = try body(spare)
-        precondition(written >= 0 && written <= capacity - tail, "wrote \(written) of \(spare.count)")
+        precondition(written >= 0 && written <= capacity - tail, "wrote \(written)")
         tail += written
     }
 
@@ -125,7 +125,7 @@ public struct ByteBuffer: ~Copyable, @unchecked Sendable {
     /// Overwrites the byte at `offset` from the head. Precondition: `offset < count`.
     @inlinable
     public mutating func overwrite(at offset: Int, with byte: UInt8) {
-        precondition(offset >= 0 && offset < tail - head, "overwrite(at: \(offset)) of \(tail - head)")
+        precondition(offset >= 0 && offset < tail - head, "offset \(offset) of \(tail - head)")
         storage.unsafelyUnwrapped.storeBytes(of: byte, toByteOffset: head + offset, as: UInt8.self)
     }
 

@@ -44,6 +44,9 @@ public struct Limits: Sendable, Equatable {
     public var unackedPerSessionMax = 512
     /// Stanzas of one shard that await the store; beyond it senders get `resource-constraint`.
     public var unsettledPerShardMax = 65_536
+    /// Questions of one shard that the store has not answered; beyond it an ack waits for the store even
+    /// if every device has the stanza, so that senders slow down to the store's pace.
+    public var earlyAckBacklogMax = 4_096
     /// Stanzas sent to a device and not yet acked by it; beyond it the rest waits in the store.
     public var inFlightPerDeviceMax = 256
     /// How few must be in flight before the next page is read.
@@ -74,7 +77,7 @@ public struct Limits: Sendable, Equatable {
     /// Requests waiting for the store's writer.
     public var storeDepthMax = 65_536
     /// Requests the store commits together.
-    public var storeBatchMax = 1_024
+    public var storeBatchMax = 8_192
 
     /// The defaults.
     public init() {}
@@ -90,6 +93,12 @@ public struct Limits: Sendable, Equatable {
                 outputSizeMax >= inFlightSizePerDeviceMax + pageSizeMax + tailSizeMax
                     + 3 * frameSizeMax, "outputSizeMax does not hold a device's window"
             ),
+            (inflatedSizeMax < 1 << 24, "inflatedSizeMax is more than a node can have"),
+            (devicesPerAccountMax <= 256, "devicesPerAccountMax is more than there are numbers"),
+            (
+                inFlightSizePerDeviceMax >= 2 * frameSizeMax,
+                "inFlightSizePerDeviceMax does not hold two frames"
+            ),
             (inFlightPerDeviceLow < inFlightPerDeviceMax, "inFlightPerDeviceLow is not below Max"),
             (
                 contactsPerAccountMax * 72 + 64 <= frameSizeMax,
@@ -98,6 +107,10 @@ public struct Limits: Sendable, Equatable {
             (pageCountMax > inFlightPerDeviceLow, "a page must outgrow inFlightPerDeviceLow"),
             (unackedPerSessionMax <= unsettledPerShardMax, "one session outgrows its shard"),
             (connectionsPerShardMax >= unauthenticatedPerShardMax, "unauthenticated > connections"),
+            (
+                earlyAckBacklogMax <= unsettledPerShardMax,
+                "earlyAckBacklogMax > unsettledPerShardMax"
+            ),
             (storeBatchMax <= storeDepthMax, "storeBatchMax > storeDepthMax"),
         ]
         return relations.first { !$0.0 }?.1

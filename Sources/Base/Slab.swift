@@ -29,16 +29,21 @@ public struct SlotID: Hashable, Sendable {
 
 /// A chunked slab of values that never move, with generations against stale identities.
 public struct Slab<Element: ~Copyable>: ~Copyable {
-    private struct Slot: ~Copyable {
+    private struct Slot {
         var generation: UInt32
         var nextFree: UInt32
-        var element: Element?
+    }
+
+    /// Slots and their values, side by side: values of free slots are not initialised.
+    private struct Chunk {
+        let slots: UnsafeMutablePointer<Slot>
+        let elements: UnsafeMutablePointer<Element>
     }
 
     private static var chunkCount: Int { 256 }
     private static var noSlot: UInt32 { .max }
 
-    private var chunks: [UnsafeMutablePointer<Slot>] = []
+    private var chunks: [Chunk] = []
     private var firstFree: UInt32 = .max
     /// Live values.
     public private(set) var count = 0
@@ -53,8 +58,11 @@ public struct Slab<Element: ~Copyable>: ~Copyable {
 
     deinit {
         for chunk in chunks {
-            chunk.deinitialize(count: Self.chunkCount)
-            chunk.deallocate()
+            for offset in 0..<Self.chunkCount where chunk.slots[offset].generation & 1 == 1 {
+                (chunk.elements + offset).deinitialize(count: 1)
+            }
+            chunk.slots.deallocate()
+            chunk.elements.deallocate()
         }
     }
 
@@ -66,7 +74,7 @@ public struct Slab<Element: ~Copyable>: ~Copyable {
         let slot = slot(at: index)
         firstFree = slot.pointee.nextFree
         slot.pointee.generation &+= 1  // wraps after 2^31 tenants of one slot: harmless
-        slot.pointee.element = consume element
+        self.element(at: index).initialize(to: element)
         count += 1
         return SlotID(index: index, generation: slot.pointee.generation)
     }
@@ -74,24 +82,29 @@ public struct Slab<Element: ~Copyable>: ~Copyable {
     /// Takes a value out; nil when the identity is stale.
     @discardableResult
     public mutating func remove(_ id: SlotID) -> Element? {
-        guard let slot = liveSlot(id) else { return nil }
-        let element = slot.pointee.element.take()
+        guard contains(id) else { return nil }
+        let slot = slot(at: id.index)
         slot.pointee.generation &+= 1  // see insert
         slot.pointee.nextFree = firstFree
         firstFree = id.index
         count -= 1
-        return element
+        return element(at: id.index).move()
     }
 
-    /// Calls `body` with the value in place; nil when the identity is stale. The body may insert and
-    /// remove other slots through other means, but must not remove this one.
+    /// Calls `body` with the value in place; nil when the identity is stale. The body must neither
+    /// insert nor remove.
     public func withElement<R>(_ id: SlotID, _ body: (inout Element) -> R) -> R? {
-        guard let slot = liveSlot(id), slot.pointee.element != nil else { return nil }
-        return body(&slot.pointee.element!)  // swift-format-ignore: NeverForceUnwrap
+        guard contains(id) else { return nil }
+        return body(&element(at: id.index).pointee)
     }
 
     /// Whether the identity is that of a live value.
-    public func contains(_ id: SlotID) -> Bool { liveSlot(id) != nil }
+    public func contains(_ id: SlotID) -> Bool {
+        guard id.generation & 1 == 1, Int(id.index) < chunks.count * Self.chunkCount else {
+            return false
+        }
+        return slot(at: id.index).pointee.generation == id.generation
+    }
 
     /// The identity of the live value at or after `index`, for a walk over all; nil at the end.
     public func next(from index: UInt32) -> SlotID? {
@@ -105,25 +118,23 @@ public struct Slab<Element: ~Copyable>: ~Copyable {
     }
 
     private mutating func addChunk() {
-        let chunk = UnsafeMutablePointer<Slot>.allocate(capacity: Self.chunkCount)
+        let chunk = Chunk(
+            slots: .allocate(capacity: Self.chunkCount),
+            elements: .allocate(capacity: Self.chunkCount))
         let base = UInt32(chunks.count * Self.chunkCount)
         for offset in 0..<Self.chunkCount {
             let next = offset + 1 < Self.chunkCount ? base + UInt32(offset) + 1 : Self.noSlot
-            (chunk + offset).initialize(to: Slot(generation: 0, nextFree: next, element: nil))
+            (chunk.slots + offset).initialize(to: Slot(generation: 0, nextFree: next))
         }
         chunks.append(chunk)
         firstFree = base
     }
 
     private func slot(at index: UInt32) -> UnsafeMutablePointer<Slot> {
-        chunks[Int(index) / Self.chunkCount] + Int(index) % Self.chunkCount
+        chunks[Int(index) / Self.chunkCount].slots + Int(index) % Self.chunkCount
     }
 
-    private func liveSlot(_ id: SlotID) -> UnsafeMutablePointer<Slot>? {
-        guard id.generation & 1 == 1, Int(id.index) < chunks.count * Self.chunkCount else {
-            return nil
-        }
-        let slot = slot(at: id.index)
-        return slot.pointee.generation == id.generation ? slot : nil
+    private func element(at index: UInt32) -> UnsafeMutablePointer<Element> {
+        chunks[Int(index) / Self.chunkCount].elements + Int(index) % Self.chunkCount
     }
 }

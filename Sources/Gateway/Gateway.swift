@@ -179,6 +179,9 @@ extension [Shard] {
         for shard in self {
             sum.merge(shard.metrics.snapshot) { $0 + $1 }
         }
+        let cpu = ResourceUsage.processCPUNanoseconds()
+        sum["cpu-ms"] = Int((cpu.user + cpu.system) / 1_000_000)
+        sum["resident-bytes"] = ResourceUsage.residentSize()
         return sum
     }
 }

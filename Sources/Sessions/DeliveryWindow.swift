@@ -29,6 +29,8 @@ package struct DeliveryWindow: Sendable {
     private var tail: [QueuedStanza] = []
     private var tailSize = 0
     private var tailOverflowed = false
+    /// What the device acked while a page is read: the page may have been read before that.
+    private var settledWhileReading: Set<StanzaKey> = []
 
     package init() {}
 
@@ -73,6 +75,7 @@ package struct DeliveryWindow: Sendable {
         var pushed: [QueuedStanza] = []
         for row in page.rows {
             cursor = max(cursor, row.sequence)
+            if settledWhileReading.contains(row.stanza.key) { continue }
             if take(row.stanza) { pushed.append(row.stanza) }
         }
         if page.isLast && !tailOverflowed {
@@ -89,6 +92,14 @@ package struct DeliveryWindow: Sendable {
     package mutating func settled(_ key: StanzaKey) {
         guard let size = inFlight.removeValue(forKey: key) else { return }
         inFlightSize -= size
+        guard phase == .reading else { return }
+        settledWhileReading.insert(key)
+        // A repeat that came before the ack left the queue with it.
+        tail.removeAll { stanza in
+            guard stanza.key == key else { return false }
+            tailSize -= stanza.payload.count
+            return true
+        }
     }
 
     /// The cursor to read on from, when it is time for the next page; the phase is then `reading`.
@@ -104,7 +115,11 @@ package struct DeliveryWindow: Sendable {
         tail.removeAll()
         tailSize = 0
         tailOverflowed = false
+        settledWhileReading = []
     }
+
+    /// Whether the stanza was sent and not yet acked.
+    package func isInFlight(_ key: StanzaKey) -> Bool { inFlight[key] != nil }
 
     /// Stanzas sent and not yet acked.
     package var inFlightCount: Int { inFlight.count }
@@ -113,9 +128,12 @@ package struct DeliveryWindow: Sendable {
     package func checkInvariants(limits: Limits) {
         let inFlightMax = limits.inFlightPerDeviceMax + limits.pageCountMax + limits.tailCountMax
         precondition(inFlight.count <= inFlightMax, "\(inFlight.count) in flight")
-        precondition(inFlightSize == inFlight.values.reduce(0, +), "\(inFlightSize) bytes in flight")
+        precondition(
+            inFlightSize == inFlight.values.reduce(0, +), "\(inFlightSize) bytes in flight")
         precondition(tail.count <= limits.tailCountMax, "tail of \(tail.count)")
         precondition(tailSize <= limits.tailSizeMax, "tail of \(tailSize) bytes")
         precondition(phase == .reading || tail.isEmpty, "a tail while \(phase)")
+        precondition(
+            settledWhileReading.count <= limits.inFlightPerDeviceLow, "settled while reading")
     }
 }

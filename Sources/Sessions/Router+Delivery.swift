@@ -18,8 +18,8 @@ extension Router {
         }
         var stanza = Unsettled(
             key: request.key, recipient: request.recipient, device: request.device, origin: origin)
-        if let user = users[request.recipient], !user.isOpening {
-            stanza.outstanding = request.device.map { [$0] } ?? user.devices
+        if let devices = users[request.recipient]?.devices {
+            stanza.outstanding = request.device.map { [$0] } ?? devices
         }
         let ticket = ask(.enqueue(request), .stanza(stanza), effects: &effects)
         unsettled[UnsettledKey(recipient: request.recipient, key: request.key)] = ticket
@@ -52,10 +52,8 @@ extension Router {
             return
         case .unknownRecipient, .unknownDevice:
             condition = .itemNotFound
-        case .queueFull:
-            condition = .resourceConstraint
         default:
-            condition = .internalServerError
+            condition = .resourceConstraint  // no room, or no store to make it safe
         }
         effects.append(
             .toSession(
@@ -66,13 +64,18 @@ extension Router {
 
     /// The device has the stanza: off its queue, and on with the next page if it was behind.
     mutating func settle(
-        _ device: DeviceAddress, _ session: SessionAddress, _ key: StanzaKey,
+        _ device: DeviceAddress, _ session: SessionAddress, _ key: StanzaKey, isReceipt: Bool,
         effects: inout [RouterEffect]
     ) {
-        // An ack that crossed the end of its session counts all the same: the device has it.
+        let index = position(device, session)
+        if !isReceipt {
+            guard let index, users[device.user]?.sessions[index].window.isInFlight(key) == true
+            else { return }
+        }
+        // A receipt that crossed the end of its session counts all the same: the device has it.
         effects.append(.toStore(.settle(device, key), ticket: 0))
         acknowledge(device, key, effects: &effects)
-        guard let index = position(device, session) else { return }
+        guard let index else { return }
         users[device.user]?.sessions[index].window.settled(key)
         readOn(device, session, at: index, effects: &effects)
     }
@@ -88,7 +91,7 @@ extension Router {
         else { return }
         outstanding.removeAll { $0 == device.device }
         stanza.outstanding = outstanding
-        if outstanding.isEmpty {
+        if outstanding.isEmpty && pending.count <= limits.earlyAckBacklogMax {
             stanza.isAcked = true
             effects.append(.toSession(stanza.origin, accepted(stanza)))
         }

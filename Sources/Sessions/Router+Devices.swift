@@ -17,25 +17,33 @@ extension Router {
         } else {
             user.sessions.append(OnlineDevice(device: device.device, session: session))
         }
-        users[device.user] = user
-        ask(
+        // Whether or not the session lives to see the answer, the device may be registered from now on.
+        user.devices = nil
+        user.openingTicket = ask(
             .openDevice(device, pageCountMax: limits.pageCountMax), .opening(device, session),
             effects: &effects)
+        users[device.user] = user
     }
 
     mutating func openingAnswered(
-        _ device: DeviceAddress, _ session: SessionAddress, _ reply: StoreReply,
+        _ device: DeviceAddress, _ session: SessionAddress, ticket: UInt64, _ reply: StoreReply,
         at unixSeconds: UInt64, effects: inout [RouterEffect]
     ) {
+        if case .opened(let opening) = reply, users[device.user]?.openingTicket == ticket {
+            users[device.user]?.devices = opening.devices
+        }
         guard let index = position(device, session) else { return }
         guard case .opened(let opening) = reply else {
-            let isUnknown = if case .unknownAccount = reply { true } else { false }
-            effects.append(
-                .toSession(session, .bindFailed(isUnknown ? .notAuthorized : .temporaryAuthFailure)))
+            let refusal: SessionInput =
+                switch reply {
+                case .unknownAccount: .bindFailed(.notAuthorized)
+                case .devicesFull: .end(.policyViolation)  // no later attempt would fare better
+                default: .bindFailed(.temporaryAuthFailure)
+                }
+            effects.append(.toSession(session, refusal))
             remove(device, at: index, unixSeconds, effects: &effects)
             return
         }
-        users[device.user]?.devices = opening.devices
         users[device.user]?.contacts = Set(opening.contacts)
         users[device.user]?.sessions[index].isOpen = true
         effects.append(.toSession(session, .bound))

@@ -20,7 +20,10 @@ extension Router {
         _ device: DeviceAddress, _ session: SessionAddress, _ isAvailable: Bool,
         at unixSeconds: UInt64, effects: inout [RouterEffect]
     ) {
-        guard let index = position(device, session), let before = users[device.user] else { return }
+        guard let index = position(device, session), let before = users[device.user],
+            before.sessions[index].isAvailable != isAvailable || !before.sessions[index].hasSaid
+        else { return }
+        users[device.user]?.sessions[index].hasSaid = true
         users[device.user]?.sessions[index].isAvailable = isAvailable
         guard let after = users[device.user] else { return }
         // A further device that becomes available is no news to others, but it wants theirs.

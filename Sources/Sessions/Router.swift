@@ -14,13 +14,14 @@ package import Wire
 package struct Router {
     /// An online user. Kept while at least one of its devices has a session.
     struct OnlineUser {
-        /// Registered devices, online or not; complete only while no device is opening.
-        var devices: [UInt8] = []
+        /// Registered devices, online or not; nil while a new one may have joined them.
+        var devices: [UInt8]?
+        /// The last `openDevice` that was asked for: its answer knows every device.
+        var openingTicket: UInt64 = 0
         var contacts: Set<Localpart> = []
         var sessions: [OnlineDevice] = []
 
         var isAvailable: Bool { sessions.contains { $0.isAvailable } }
-        var isOpening: Bool { sessions.contains { !$0.isOpen } }
     }
 
     /// A device with a session.
@@ -30,6 +31,8 @@ package struct Router {
         /// Whether the store has answered `openDevice`.
         var isOpen = false
         var isAvailable = false
+        /// Whether it said so itself; a new session inherits its predecessor's state until it does.
+        var hasSaid = false
         var window = DeliveryWindow()
     }
 
@@ -88,8 +91,8 @@ package struct Router {
             release(device, session, at: unixSeconds, effects: &effects)
         case .route(let request, let origin):
             route(request, origin: origin, effects: &effects)
-        case .settle(let device, let session, let key):
-            settle(device, session, key, effects: &effects)
+        case .settle(let device, let session, let key, let isReceipt):
+            settle(device, session, key, isReceipt: isReceipt, effects: &effects)
         case .transient(let user, let device, let payload):
             for online in users[user]?.sessions ?? []
             where online.isOpen && (device == nil || device == online.device) {
@@ -119,7 +122,8 @@ package struct Router {
         case .stanza(let stanza):
             stanzaAnswered(stanza, ticket: ticket, reply, effects: &effects)
         case .opening(let device, let session):
-            openingAnswered(device, session, reply, at: unixSeconds, effects: &effects)
+            openingAnswered(
+                device, session, ticket: ticket, reply, at: unixSeconds, effects: &effects)
         case .page(let device, let session):
             pageAnswered(device, session, reply, effects: &effects)
         case .contacts(let request):

@@ -10,8 +10,9 @@ package enum RouterInput: Sendable {
     case release(DeviceAddress, SessionAddress)
     /// A message or receipt for a user whose home this is.
     case route(EnqueueRequest, origin: SessionAddress)
-    /// The device has the stanza: off its queue.
-    case settle(DeviceAddress, SessionAddress, StanzaKey)
+    /// The device has the stanza: off its queue. A receipt says so of any message it ever got; an `ack`
+    /// counts only for what is in flight, so that invented ones cost the store nothing.
+    case settle(DeviceAddress, SessionAddress, StanzaKey, isReceipt: Bool)
     /// A stanza for whoever is online, kept nowhere.
     case transient(to: Localpart, device: UInt8?, payload: [UInt8])
     /// The device's user shows, or no longer shows, as available.

@@ -26,6 +26,13 @@ extension Session {
         _ environment: SessionEnvironment, _ output: inout ByteBuffer,
         _ effects: inout [SessionEffect]
     ) {
+        // First, since another mechanism's message is none of ours.
+        if stanza.present.contains(.mechanism), stanza.mechanism != .scramSHA256,
+            stanza.mechanism != .scramSHA256Plus
+        {
+            failLogin(.invalidMechanism, in: environment, output: &output, effects: &effects)
+            return
+        }
         guard stanza.allows([.mechanism, .device]), let mechanism = stanza.mechanism,
             let device = deviceNumber(stanza, bytes, environment),
             let message = content(stanza, bytes, environment),
@@ -42,12 +49,9 @@ extension Session {
             break
         case (.scramSHA256, .serverUnsupported) where channelBinding.isEmpty:
             break
-        case (.scramSHA256Plus, _), (.scramSHA256, _):
+        default:
             // `y` among them: a client that could bind was told we cannot. Somebody is in between.
             failLogin(.notAuthorized, in: environment, output: &output, effects: &effects)
-            return
-        default:
-            failLogin(.invalidMechanism, in: environment, output: &output, effects: &effects)
             return
         }
         exchange.device = device

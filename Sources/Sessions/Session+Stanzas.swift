@@ -102,13 +102,13 @@ extension Session {
         _ stanza: Stanza, _ bytes: RawSpan, _ device: DeviceAddress, _ moment: Moment,
         _ environment: SessionEnvironment, _ effects: inout [SessionEffect]
     ) -> StanzaCondition? {
-        guard stanza.allows([.to, .id, .type]), case .nodes = stanza.content else {
+        guard stanza.allows([.to, .id, .type]), case .nodes(1...) = stanza.content else {
             return .badRequest
         }
         guard let id = stanza.id, stanza.type != .error else { return .badRequest }
         guard let to = stanza.to else { return .jidMalformed }
-        guard let recipient = to.local else { return .serviceUnavailable }
         guard to.isOwnDomain else { return .remoteServerNotFound }
+        guard let recipient = to.local else { return .serviceUnavailable }
         let key = StanzaKey(sender: device, id: id, kind: .message)
         StanzaWriter.forwarded(
             stanza, bytes, from: device, id: id, at: moment.unixSeconds,
@@ -135,7 +135,7 @@ extension Session {
         // The message leaves this device's queue; the receipt joins its sender's.
         let received = StanzaKey(
             sender: DeviceAddress(user: sender, device: senderDevice), id: id, kind: .message)
-        effects.append(.toRouter(home: device.user, .settle(device, address, received)))
+        effects.append(.toRouter(home: device.user, .settle(device, address, received, isReceipt: true)))
         let kind: StanzaKind = stanza.type == .read ? .read : .delivered
         let key = StanzaKey(sender: device, id: id, kind: kind)
         StanzaWriter.receipt(
@@ -168,7 +168,7 @@ extension Session {
         else { return .jidMalformed }
         let received = StanzaKey(
             sender: DeviceAddress(user: sender, device: senderDevice), id: id, kind: kind)
-        effects.append(.toRouter(home: device.user, .settle(device, address, received)))
+        effects.append(.toRouter(home: device.user, .settle(device, address, received, isReceipt: false)))
         return nil
     }
 
@@ -189,7 +189,7 @@ extension Session {
         _ environment: SessionEnvironment, _ effects: inout [SessionEffect]
     ) -> StanzaCondition? {
         guard stanza.allows([.to, .id]), case .nodes(1) = stanza.content,
-            stanza.child == .composing || stanza.child == .paused
+            stanza.child == .composing || stanza.child == .paused, stanza.childIsBare
         else { return .badRequest }
         guard let to = stanza.to, let recipient = to.local, to.isOwnDomain else {
             return .jidMalformed
@@ -210,7 +210,10 @@ extension Session {
         _ effects: inout [SessionEffect]
     ) -> StanzaCondition? {
         guard stanza.allows([.to, .id, .type]), let id = stanza.id else { return .badRequest }
-        if let to = stanza.to, !(to.isOwnDomain && to.local == nil) { return .serviceUnavailable }
+        if stanza.toValue != nil {
+            guard let to = stanza.to else { return .jidMalformed }
+            guard to.isOwnDomain && to.local == nil else { return .serviceUnavailable }
+        }
         switch (stanza.type, stanza.child) {
         case (.result, _), (.error, _):
             return nil  // the answer to our ping; that it came is all we wanted

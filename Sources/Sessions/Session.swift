@@ -32,6 +32,8 @@ package struct Session {
     /// When bytes last came from the peer.
     var heardAt: Instant
     var pingSent = false
+    /// Bytes that the last `receive` left over: when no more than these come, the peer said nothing.
+    private var leftOverSize = 0
     /// Counts our own pings, for their ids.
     var pingCount: UInt32 = 0
     let startedAt: Instant
@@ -50,9 +52,12 @@ package struct Session {
         _ bytes: RawSpan, at moment: Moment, in environment: SessionEnvironment,
         output: inout ByteBuffer, effects: inout [SessionEffect]
     ) -> Int {
-        heardAt = moment.monotonic
-        pingSent = false
+        if bytes.byteCount > leftOverSize {
+            heardAt = moment.monotonic
+            pingSent = false
+        }
         var used = 0
+        defer { leftOverSize = bytes.byteCount - used }
         do {
             while used < bytes.byteCount, !isPaused(environment.limits) {
                 let rest = bytes.extracting(used..<bytes.byteCount)
@@ -151,6 +156,8 @@ package struct Session {
         at moment: Moment, in environment: SessionEnvironment, output: inout ByteBuffer,
         effects: inout [SessionEffect]
     ) {
+        // A session that is not read cannot be heard from: that is our doing, not its silence.
+        if isPaused(environment.limits), isOnline { heardAt = moment.monotonic }
         guard moment.monotonic >= deadline(environment.limits) else { return }
         switch state {
         case .ended:
@@ -209,7 +216,7 @@ package struct Session {
     func finishNode(in environment: SessionEnvironment, output: inout ByteBuffer) {
         do {
             try FrameWriter.write(
-                environment.node.bytes, into: &output, frameSizeMax: environment.limits.frameSizeMax)
+                environment.node.bytes, into: &output, frameSizeMax: FrameWriter.payloadSizeMax)
         } catch {
             preconditionFailure("a node of \(environment.node.count) bytes of our own: \(error)")
         }

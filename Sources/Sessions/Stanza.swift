@@ -50,6 +50,8 @@ struct Stanza {
     private(set) var content: Content?
     /// The first child's tag.
     private(set) var child: Token?
+    /// Whether the first child is a tag and nothing else.
+    private(set) var childIsBare = false
     /// Where the content begins in the node.
     private(set) var contentOffset = 0
 
@@ -67,7 +69,11 @@ struct Stanza {
         switch try reader.readContent() {
         case .nodes(let count):
             content = .nodes(count)
-            if count > 0 { child = reader.token(of: try reader.readHead().tag) }
+            if count > 0 {
+                let first = try reader.readHead()
+                child = reader.token(of: first.tag)
+                childIsBare = first.attributeCount == 0 && !first.hasContent
+            }
         case .bytes(let range):
             content = .bytes(range)
         case .value(let value):
@@ -83,8 +89,10 @@ struct Stanza {
             if let jid = reader.jid(of: value) {
                 to = StanzaAddress(
                     local: jid.local, isOwnDomain: jid.isOwnDomain, device: jid.device)
-            } else if reader.token(of: value) == .ownDomain {
-                to = StanzaAddress(local: nil, isOwnDomain: true, device: nil)
+            } else if let jid = reader.address(of: value) {
+                to = StanzaAddress(
+                    local: jid.local, isOwnDomain: jid.domain == reader.context.domain,
+                    device: jid.device)
             }
         case .from:
             present.insert(.from)
@@ -114,9 +122,8 @@ struct Stanza {
     /// Whether no other attribute is present.
     func allows(_ attributes: Attributes) -> Bool { present.isSubset(of: attributes) }
 
-    /// Errors are never answered with errors, nor are the stanzas that have no answer at all
-    /// (RFC 6120 section 8.3.1).
-    var wantsErrors: Bool { type != .error && type != .result }
+    /// Errors are never answered with errors, nor are answers (RFC 6120 section 8.3.1).
+    var wantsErrors: Bool { type != .error && !(tag == .iq && type == .result) }
 
     /// What an `ack` takes off the queue.
     var ackedKind: StanzaKind? {

@@ -103,20 +103,27 @@ enum StanzaWriter {
         error(condition, into: &node, writer)
     }
 
-    /// A stanza was refused by the session itself: `id` and `to` come back as they were sent.
+    /// What comes back of an `id` or `to` at most, in bytes: more than any that is well-formed has. A
+    /// refusal must fit a frame whatever it refuses.
+    private static let echoSizeMax = 512
+
+    /// A stanza was refused by the session itself: `id` and `to` come back as they were sent, unless
+    /// they are far too long to be what they should.
     static func refusal(
         of stanza: Stanza, _ bytes: RawSpan, _ condition: StanzaCondition,
         into node: inout ByteBuffer, context: WireContext
     ) {
         let writer = NodeWriter(context: context)
-        let count = 1 + (stanza.idValue == nil ? 0 : 1) + (stanza.toValue == nil ? 0 : 1)
+        let id = stanza.idValue.flatMap { $0.encoded.count <= echoSizeMax ? $0 : nil }
+        let to = stanza.toValue.flatMap { $0.encoded.count <= echoSizeMax ? $0 : nil }
+        let count = 1 + (id == nil ? 0 : 1) + (to == nil ? 0 : 1)
         writer.node(stanza.tag ?? .error, attributeCount: count, hasContent: true, into: &node)
         writer.attribute(.type, .error, into: &node)
-        if let id = stanza.idValue {
+        if let id {
             writer.token(.id, into: &node)
             writer.encoded(bytes.extracting(id.encoded), into: &node)
         }
-        if let to = stanza.toValue {
+        if let to {
             writer.token(.from, into: &node)
             writer.encoded(bytes.extracting(to.encoded), into: &node)
         }

@@ -54,7 +54,8 @@ final class SQLiteStatement {
     private static func bound(
         _ arguments: [any DatabaseValueConvertible]
     ) -> StatementArguments {
-        StatementArguments(arguments.map(\.databaseValue))
+        // Not by key path: through an existential that costs more than the statement.
+        StatementArguments(arguments.map { $0.databaseValue })
     }
 
     private func read(_ arguments: StatementArguments, _ body: (Row) throws -> Bool) throws {

@@ -63,7 +63,8 @@ package enum Password {
         let terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)
         guard terminal >= 0 else {
             throw Failure(
-                .usage, "no password: set TERN_PASSWORD or give --password-file (no terminal to ask on)")
+                .usage,
+                "no password: set TERN_PASSWORD or --password-file (no terminal to ask)")
         }
         defer { close(terminal) }
         var saved = termios()

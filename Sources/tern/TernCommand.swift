@@ -12,5 +12,5 @@ struct TernCommand: AsyncParsableCommand {
             76 protocol error; 77 not authorised (wrong password, or replaced by another login of \
             the same device); 130 interrupted.
             """,
-        subcommands: [Account.self, Status.self, Send.self, Listen.self, Chat.self])
+        subcommands: [Account.self, Status.self, Send.self, Listen.self, Chat.self, Bench.self])
 }

@@ -51,7 +51,7 @@ struct Ternd: ParsableCommand {
             throw ExitCode(78)
         }
         guard let level = Logger.Level(rawValue: settings.logLevel) else {
-            complain("log-level \"\(settings.logLevel)\": trace, debug, info, notice, warning, error or critical")
+            complain("log-level \"\(settings.logLevel)\" is none of swift-log's levels")
             throw ExitCode(78)
         }
         LoggingSystem.bootstrap(StreamLogHandler.standardError)
@@ -60,6 +60,7 @@ struct Ternd: ParsableCommand {
         do {
             // Before the first thread starts, so that all block the signals.
             var signals = try SignalSource([SIGTERM, SIGINT, SIGHUP, SIGPIPE])
+            let descriptors = try ResourceLimits.raiseDescriptorLimit()
             let gateway = try Gateway(configuration: settings, logger: logger)
             logger.notice(
                 "ready",
@@ -67,6 +68,7 @@ struct Ternd: ParsableCommand {
                     "domain": "\(settings.domain)",
                     "listen": "\(gateway.addresses.joined(separator: ","))",
                     "admin": "\(gateway.adminPath)",
+                    "descriptors": "\(descriptors)",
                 ])
             try waitForStop(&signals)
             logger.notice("stopping")

@@ -256,9 +256,11 @@ import Wire
             group.addTask {
                 for round in 0..<20 {
                     let extra = try name("extra\(round)")
-                    try store.addAccount(extra, keys: .sample(2))
+                    try whenThereIsRoom { try store.addAccount(extra, keys: .sample(2)) }
                     _ = try store.accounts()
-                    if round % 2 == 0 { try store.removeAccount(extra) }
+                    if round % 2 == 0 {
+                        try whenThereIsRoom { try store.removeAccount(extra) }
+                    }
                 }
             }
             try await group.waitForAll()
@@ -268,5 +270,16 @@ import Wire
         }
         store.close()
         #expect(inbox.count == 4 * 400 + 4)
+    }
+}
+
+/// Tries again while the store's queue is full.
+private func whenThereIsRoom(_ body: () throws -> Void) throws {
+    while true {
+        do {
+            return try body()
+        } catch StoreError.overloaded {
+            usleep(100)
+        }
     }
 }

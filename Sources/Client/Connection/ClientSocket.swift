@@ -115,7 +115,8 @@ struct ResolvedAddress: Sendable, Equatable {
     var bytes: [UInt8]
 
     /// The addresses of a host; blocks as long as the resolver does.
-    static func resolve(host: String, port: UInt16) -> (addresses: [ResolvedAddress], text: String) {
+    static func resolve(host: String, port: UInt16) -> (addresses: [ResolvedAddress], text: String)
+    {
         var hints = addrinfo()
         hints.ai_family = AF_UNSPEC
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)

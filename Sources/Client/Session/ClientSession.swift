@@ -155,7 +155,8 @@ package struct ClientSession: ~Copyable {
 
     /// Acts on time-outs, pings, and sends what may be sent. `isReading` is false while the owner
     /// does not read from the connection: silence is then no reason to ping.
-    package mutating func tick(at moment: Moment, isReading: Bool = true, output: inout ByteBuffer) {
+    package mutating func tick(at moment: Moment, isReading: Bool = true, output: inout ByteBuffer)
+    {
         let now = moment.monotonic
         if !isReading { noteReceived(at: moment) }
         if let loginDeadline, now >= loginDeadline {

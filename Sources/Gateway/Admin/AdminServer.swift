@@ -101,7 +101,8 @@ final class AdminServer: Sendable {
         }
     }
 
-    private func reply(_ reply: AdminReply, over connection: inout Socket, until deadline: Instant) {
+    private func reply(_ reply: AdminReply, over connection: inout Socket, until deadline: Instant)
+    {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         guard let line = try? encoder.encode(reply) else { return }

@@ -55,6 +55,7 @@ struct LimitField: Sendable {
         "close-timeout-ms": time(\.closeTimeoutMs),
         "unacked-per-session-max": count(\.unackedPerSessionMax),
         "unsettled-per-shard-max": count(\.unsettledPerShardMax),
+        "early-ack-backlog-max": count(\.earlyAckBacklogMax),
         "in-flight-per-device-max": count(\.inFlightPerDeviceMax),
         "in-flight-per-device-low": count(\.inFlightPerDeviceLow),
         "in-flight-size-per-device-max": count(\.inFlightSizePerDeviceMax),

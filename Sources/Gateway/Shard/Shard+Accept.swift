@@ -53,9 +53,10 @@ extension Shard {
         let raw = accepted.socket.rawValue
         do {
             let tls = try TLSConnection(server: tls)
+            let nowhere = SessionAddress(shard: index, slot: SlotID(word: 0))
             let connection = Connection(
-                socket: accepted.socket, address: SessionAddress(shard: index, slot: SlotID(word: 0)),
-                peer: peer, tls: tls, deadline: deadline)
+                socket: accepted.socket, address: nowhere, peer: peer, tls: tls,
+                deadline: deadline)
             guard let slot = connections.insert(connection) else { return }
             connections.withElement(slot) { connection in
                 connection.address.slot = slot
@@ -95,7 +96,7 @@ extension Shard {
     /// Counts a handshake's end, once.
     func countHandshake(_ slot: SlotID) {
         connections.withElement(slot) { connection in
-            guard connection.stage == .open else { return }
+            guard connection.session != nil else { return }
             metrics.handshakes.count()
             if connection.tls.resumed { metrics.resumptions.count() }
         }

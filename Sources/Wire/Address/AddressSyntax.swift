@@ -5,7 +5,8 @@ enum AddressSyntax {
     /// Whether the bytes are a localpart: see `Localpart`.
     static func isLocalpart(_ bytes: some Collection<UInt8>) -> Bool {
         guard let first = bytes.first, bytes.count <= Localpart.sizeMax else { return false }
-        guard first != UInt8(ascii: "."), first != UInt8(ascii: "-"), first != UInt8(ascii: "_") else {
+        guard first != UInt8(ascii: "."), first != UInt8(ascii: "-"), first != UInt8(ascii: "_")
+        else {
             return false
         }
         return bytes.allSatisfy { byte in

@@ -18,7 +18,8 @@ package enum Prologue {
     /// Reads the prologue at the head of `bytes`. Throws `notPrologue` at the first wrong byte.
     package static func parse(_ bytes: RawSpan) throws(WireError) -> Step {
         for offset in 0..<min(2, bytes.byteCount) {
-            guard bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self) == Self.bytes[offset] else {
+            guard bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self) == Self.bytes[offset]
+            else {
                 throw .notPrologue
             }
         }

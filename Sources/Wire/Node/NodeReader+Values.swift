@@ -127,10 +127,11 @@ extension NodeReader {
     }
 
     /// Writes a JID as people do; returns its size: at most 64 + 1 + 255, or + 4 for a device.
-    private func composeJID(_ value: WireValue, into scratch: UnsafeMutableRawBufferPointer) -> Int {
+    private func composeJID(_ value: WireValue, into scratch: UnsafeMutableRawBufferPointer) -> Int
+    {
         let parts = jidParts(of: value)
         var end = 0
-        let put = { (text: UnsafeRawBufferPointer) in
+        func put(_ text: UnsafeRawBufferPointer) {
             UnsafeMutableRawBufferPointer(rebasing: scratch[end...]).copyMemory(from: text)
             end += text.count
         }

@@ -223,7 +223,8 @@ package struct NodeReader: ~Escapable {
             offset = start + 3
         }
         let userStart = offset
-        if tag == WireTag.pairJID, userStart < span.byteCount, byte(at: userStart) == WireTag.empty {
+        if tag == WireTag.pairJID, userStart < span.byteCount, byte(at: userStart) == WireTag.empty
+        {
             offset += 1
         } else {
             let user = try readForm(mayBeJID: false)
@@ -233,7 +234,8 @@ package struct NodeReader: ~Escapable {
         }
         if tag == WireTag.pairJID {
             let domain = try readForm(mayBeJID: false)
-            guard domain.rawToken == 3 || withText(of: domain, { AddressSyntax.isDomain($0) }) else {
+            guard domain.rawToken == 3 || withText(of: domain, { AddressSyntax.isDomain($0) })
+            else {
                 throw .malformedJID(offset: start)
             }
         }

@@ -166,7 +166,7 @@ package struct NodeWriter: Sendable {
             buffer.append(UInt8(size & 0xFF))
         } else {
             buffer.append(WireTag.binary32)
-            for shift in [24, 16, 8, 0] { buffer.append(UInt8(size >> shift & 0xFF)) }
+            for index in 0..<4 { buffer.append(UInt8(size >> (24 - 8 * index) & 0xFF)) }
         }
         buffer.append(bytes)
     }

@@ -25,7 +25,8 @@ package enum PasswordPreparation {
         return prepared
     }
 
-    private static func isAllowed(_ scalar: Unicode.Scalar, after previous: Unicode.Scalar?) -> Bool {
+    private static func isAllowed(_ scalar: Unicode.Scalar, after previous: Unicode.Scalar?) -> Bool
+    {
         switch scalar.value {
         case 0x20...0x7E:
             return true

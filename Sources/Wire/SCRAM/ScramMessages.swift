@@ -42,7 +42,10 @@ package struct ScramClientFirst: Equatable, Sendable {
     /// Reads a client's message. Throws `malformedSCRAM` or `unsupportedExtension`.
     package init(parsing bytes: [UInt8]) throws(WireError) {
         let text = try ScramText.text(bytes)
-        let parts = text.split(separator: ",", maxSplits: 2, omittingEmptySubsequences: false)
+        // Split as bytes: a comma with a combining mark behind it is a comma here.
+        let parts = text.utf8.split(
+            separator: UInt8(ascii: ","), maxSplits: 2, omittingEmptySubsequences: false
+        ).map { Substring($0) }
         guard parts.count == 3 else { throw .malformedSCRAM }
         switch parts[0] {
         case "n": binding = .unsupported

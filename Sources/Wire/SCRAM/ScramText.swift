@@ -68,7 +68,8 @@ struct ScramFields {
 
     init(_ text: String) {
         // Split as bytes: a comma with a combining mark behind it is a comma here.
-        fields = text.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
+        fields =
+            text.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
             .map { Substring($0) }[...]
     }
 

@@ -90,7 +90,8 @@ package struct ChatModel: Sendable {
 
     private mutating func obey(_ line: String, _ outcome: inout Outcome) {
         let words = line.split(whereSeparator: \.isWhitespace)
-        let argument = words.count == 2 ? address(String(words[1])) : nil
+        let argument =
+            words.count == 2 ? Self.address(String(words[1]), domain: jid.domain) : nil
         switch words.first {
         case "/quit", "/exit":
             outcome.requests.append(.quit)
@@ -117,8 +118,9 @@ package struct ChatModel: Sendable {
         }
     }
 
-    private func address(_ text: String) -> JID? {
-        let jid = text.contains("@") ? JID(text) : JID("\(text)@\(jid.domain)")
+    /// The user that a name stands for: a whole address, or one of our own domain.
+    package static func address(_ text: String, domain: String) -> JID? {
+        let jid = text.contains("@") ? JID(text) : JID("\(text)@\(domain)")
         return jid?.local == nil ? nil : jid
     }
 
@@ -171,6 +173,7 @@ package struct ChatModel: Sendable {
             receiveChatstate(from, isComposing, &outcome)
         case .disconnected(let reason, let retryInMs):
             isOnline = false
+            if reason == .requested { break }
             let why = TerminalText.neutralised(reason.description)
             let retry = retryInMs.map { "; again in \(Self.seconds($0)) s" } ?? ""
             outcome.lines.append("* disconnected: \(why)\(retry)")

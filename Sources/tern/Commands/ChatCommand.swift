@@ -12,8 +12,18 @@ struct Chat: AsyncParsableCommand {
 
     @OptionGroup var connection: ConnectionOptions
 
-    @Option(help: ArgumentHelp("Whom to write to: USER@DOMAIN.", valueName: "jid"))
-    var with: JID?
+    @Option(help: ArgumentHelp("Whom to write to: USER or USER@DOMAIN.", valueName: "name"))
+    var with: String?
+
+    private var partner: JID? {
+        with.flatMap { ChatModel.address($0, domain: connection.account.domain) }
+    }
+
+    func validate() throws {
+        if let with, partner == nil {
+            throw ValidationError("--with \(with) is neither USER nor USER@DOMAIN")
+        }
+    }
 
     func run() async throws {
         try await reportingFailures {
@@ -22,7 +32,7 @@ struct Chat: AsyncParsableCommand {
             let isInteractive =
                 isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1 && !connection.json
             let loop = ChatLoop(
-                client: client, jid: connection.account, partner: with, json: connection.json,
+                client: client, jid: connection.account, partner: partner, json: connection.json,
                 isInteractive: isInteractive)
             try await loop.run()
         }

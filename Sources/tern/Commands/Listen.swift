@@ -8,7 +8,8 @@ struct Listen: AsyncParsableCommand {
         abstract: "Prints messages and receipts as they arrive.",
         discussion: """
             With --count it ends with 0 after so many messages, and with 69 if --timeout comes \
-            first. Without --count, --timeout ends it with 0. Receipts and presence do not count.
+            first. Without --count, --timeout ends it with 0, or \
+            with 69 if the gateway was never reached. Receipts and presence do not count.
             """)
 
     @OptionGroup var connection: ConnectionOptions
@@ -41,24 +42,31 @@ struct Listen: AsyncParsableCommand {
                 }
             }
             defer { timer?.cancel() }
-            let isComplete = try await printEvents(of: client)
+            let (isComplete, wasOnline) = try await printEvents(of: client)
             // What was printed has been received: its receipts are on their way before the close.
             await client.close()
             if let count, !isComplete {
                 throw Failure(.unavailable, "fewer than \(count) messages in time")
             }
+            if !wasOnline { throw Failure(.unavailable, "the gateway could not be reached") }
         }
     }
 
-    /// Prints until the client stops or the count is reached; whether it was.
-    private func printEvents(of client: Client) async throws -> Bool {
+    /// Prints until the client stops or the count is reached: whether it was, and whether the client
+    /// ever logged in.
+    private func printEvents(
+        of client: Client
+    ) async throws -> (isComplete: Bool, wasOnline: Bool) {
         var messageCount = 0
+        var wasOnline = false
         for await event in client.events {
             switch event {
             case .disconnected(let reason, let retryInMs?) where !connection.json:
                 complain("\(reason); trying again in \(retryInMs) ms")
             case .stopped(let error?):
                 throw error
+            case .online:
+                wasOnline = true
             default:
                 break
             }
@@ -70,8 +78,8 @@ struct Listen: AsyncParsableCommand {
             guard case .message(let message) = event else { continue }
             if read { try client.markRead(message) }
             messageCount += 1
-            if messageCount == count { return true }
+            if messageCount == count { return (true, wasOnline) }
         }
-        return false
+        return (false, wasOnline)
     }
 }

@@ -62,7 +62,8 @@ struct ConnectionOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The name the gateway's certificate must carry (default: the host).", valueName: "name"))
+            "The name the gateway's certificate must carry (default: the host).", valueName: "name")
+    )
     var serverName: String?
 
     @Option(

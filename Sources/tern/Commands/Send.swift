@@ -10,7 +10,8 @@ struct Send: AsyncParsableCommand {
 
     @OptionGroup var connection: ConnectionOptions
 
-    @Option(help: ArgumentHelp("The recipient: USER@DOMAIN or USER@DOMAIN/DEVICE.", valueName: "jid"))
+    @Option(
+        help: ArgumentHelp("The recipient: USER@DOMAIN[/DEVICE].", valueName: "jid"))
     var to: JID
 
     @Option(help: "The message's id; the same id again is the same message.")

@@ -105,9 +105,10 @@ package struct LineEditor: Sendable {
         let size = new.reduce(0) { $0 + $1.utf8.count }
         guard sizeInBytes + size <= Self.lineSizeMax else { return .bell }
         // A combining mark joins the character before it, so the joined text is split anew.
-        let before = Array(String(characters[..<cursor]) + String(new))
-        characters = before + characters[cursor...]
-        cursor = before.count
+        let start = max(cursor - 1, 0)
+        let joined = Array(String(characters[start..<cursor]) + String(new))
+        characters.replaceSubrange(start..<cursor, with: joined)
+        cursor = start + joined.count
         sizeInBytes += size
         return .redraw
     }

@@ -159,7 +159,8 @@ final class TerminalReader: @unchecked Sendable {
 }
 
 /// The thread's entry.
-@c private func runTerminalReader(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+@c private func runTerminalReader(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer?
+{
     guard let argument else { return nil }
     Unmanaged<TerminalReader>.fromOpaque(argument).takeRetainedValue().run()
     return nil
