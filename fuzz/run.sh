@@ -31,7 +31,7 @@ fi
 # The backtracer would hold a crashed fuzzer for minutes; the sanitizer prints the stack itself. Leaks are
 # not looked for: dictionaries live as long as the process.
 export SWIFT_BACKTRACE=enable=no
-export ASAN_OPTIONS=detect_leaks=0:abort_on_error=0:${ASAN_OPTIONS:-}
+export ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=32:${ASAN_OPTIONS:-}
 
 build() {
     swift build --package-path fuzz -c release --sanitize=fuzzer \

@@ -49,7 +49,8 @@ private func checkBase64(_ bytes: [UInt8]) {
     guard let text = String(validating: bytes, as: UTF8.self),
         let decoded = Base64.decoded(text)
     else { return }
-    precondition(Base64.encoded(decoded).utf8.elementsEqual(bytes), "\(text) is no canonical Base64")
+    precondition(
+        Base64.encoded(decoded).utf8.elementsEqual(bytes), "\(text) is no canonical Base64")
 }
 
 /// The right password is let in under any name and nonce, a wrong proof is not.

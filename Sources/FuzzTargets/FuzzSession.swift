@@ -1,4 +1,4 @@
-// Sessions, routers and the store under a script: see SessionWorld for the world and its checks.
+// Sessions, routers and the store under a script: SessionScript reads it, SessionWorld holds the checks.
 
 /// Takes the bytes as a script of operations, two bytes each and some with bytes of their own.
 public func fuzzSession(_ bytes: UnsafeRawBufferPointer) {

@@ -122,7 +122,8 @@ struct Peer {
         guard let clientFirst else { return }
         do throws(WireError) {
             let serverFirst = try ScramServerFirst(
-                parsing: challenge, clientNonce: clientFirst.nonce, iterationsAccepted: 1...1_000_000)
+                parsing: challenge, clientNonce: clientFirst.nonce,
+                iterationsAccepted: 1...1_000_000)
             // A name that is no account is given many iterations, which would be slow here.
             guard serverFirst.iterations == 1 else { return }
             let (final, _) = ScramProof.clientFinal(

@@ -12,7 +12,8 @@ struct SessionScript {
 
     private enum Operation: UInt8, CaseIterable {
         case raw, connect, logIn, message, repeated, ack, receipt, presence, chatstate, contacts
-        case ping, end, tick, drop, commit, commitFails, carry, carryMany, settle, restart, audit, evict
+        case ping, end, tick, drop, commit, commitFails, carry, carryMany, settle, restart, audit,
+            evict
     }
 
     private let bytes: UnsafeRawBufferPointer

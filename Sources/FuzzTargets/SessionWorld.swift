@@ -128,7 +128,9 @@ final class SessionWorld {
     func feed(_ index: Int, _ bytes: [UInt8]) {
         guard peers[index]?.isOpen == true else { return }
         // A session that does not read fills its socket, not our memory.
-        guard (peers[index]?.inbound.count ?? 0) + bytes.count <= limits.frameSizeMax else { return }
+        guard (peers[index]?.inbound.count ?? 0) + bytes.count <= limits.frameSizeMax else {
+            return
+        }
         peers[index]?.inbound += bytes
         resume(index)
     }
@@ -196,13 +198,15 @@ final class SessionWorld {
         switch input {
         case .claim(let device, let session), .release(let device, let session),
             .setAvailable(let device, let session, _):
-            precondition(device == peer.login && session == peer.address, "\(device) is not its own")
+            precondition(
+                device == peer.login && session == peer.address, "\(device) is not its own")
         case .route(let request, let origin):
             precondition(
                 request.key.sender == peer.login && origin == peer.address, "\(request.key)")
             ledger.sent(request, from: origin)
         case .settle(let device, let session, let key):
-            precondition(device == peer.login && session == peer.address, "\(device) is not its own")
+            precondition(
+                device == peer.login && session == peer.address, "\(device) is not its own")
             ledger.settled(device, key)
         case .contacts(let request):
             precondition(request.device == peer.login, "\(request.device) is not its own")

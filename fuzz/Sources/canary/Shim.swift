@@ -1,5 +1,6 @@
 // A planted bug that every run must find: if it is not found, the fuzzers do not fuzz.
 
+/// Takes one input; what does not hold traps.
 @c(LLVMFuzzerTestOneInput)
 public func testOneInput(_ start: UnsafeRawPointer?, _ size: Int) -> CInt {
     let bytes = UnsafeRawBufferPointer(start: start, count: size)

@@ -2,6 +2,7 @@
 
 internal import FuzzTargets
 
+/// Takes one input; what does not hold traps.
 @c(LLVMFuzzerTestOneInput)
 public func testOneInput(_ start: UnsafeRawPointer?, _ size: Int) -> CInt {
     fuzzScram(UnsafeRawBufferPointer(start: start, count: size))
