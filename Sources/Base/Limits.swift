@@ -18,6 +18,9 @@ public struct Limits: Sendable, Equatable {
     public var connectionsPerShardMax = 1_000_000
     /// Connections of a shard that have not logged in yet; beyond it the shard does not accept.
     public var unauthenticatedPerShardMax = 4_096
+    /// Of those, connections from one IPv4 address or IPv6 /64 network; further ones are closed at once,
+    /// so that one source cannot keep all others out. Carriers put many phones behind one address.
+    public var unauthenticatedPerSourceMax = 1_024
     /// Connections accepted in one turn, so that a storm leaves time for live sessions.
     public var acceptsPerTurnMax = 64
     /// Bytes taken from one socket in one turn.
@@ -110,6 +113,10 @@ public struct Limits: Sendable, Equatable {
             (
                 earlyAckBacklogMax <= unsettledPerShardMax,
                 "earlyAckBacklogMax > unsettledPerShardMax"
+            ),
+            (
+                unauthenticatedPerShardMax >= unauthenticatedPerSourceMax,
+                "unauthenticatedPerSourceMax > unauthenticatedPerShardMax"
             ),
             (storeBatchMax <= storeDepthMax, "storeBatchMax > storeDepthMax"),
         ]

@@ -201,4 +201,17 @@ import Wire
             #expect(try client.logIn("alice").tag == "success")
         }
     }
+
+    @Test func oneSourceCannotKeepOthersOut() throws {
+        let server = try TestServer(
+            configuration: "shards = 1\n[limits]\nunauthenticated-per-source-max = 3\n")
+        try server.addAccount("alice")
+        let waiting = try (0..<3).map { _ in try client(server) }
+        #expect(throws: TestFailure.self) { try client(server) }
+        #expect(try server.status()["shed"] == 1)
+        // One of them logs in and so makes room for another.
+        #expect(try waiting[0].logIn("alice").tag == "success")
+        _ = try client(server)
+        server.kill()
+    }
 }

@@ -45,6 +45,7 @@ struct LimitField: Sendable {
         "inflated-size-max": count(\.inflatedSizeMax),
         "connections-per-shard-max": count(\.connectionsPerShardMax),
         "unauthenticated-per-shard-max": count(\.unauthenticatedPerShardMax),
+        "unauthenticated-per-source-max": count(\.unauthenticatedPerSourceMax),
         "accepts-per-turn-max": count(\.acceptsPerTurnMax),
         "read-size-per-turn": count(\.readSizePerTurn),
         "output-size-max": count(\.outputSizeMax),

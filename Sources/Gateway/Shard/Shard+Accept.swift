@@ -48,6 +48,12 @@ extension Shard {
     private func add(_ accepted: consuming AcceptedSocket) {
         metrics.accepted.count()
         let peer = accepted.peer
+        let source = peer?.sourceKey ?? 0
+        guard unauthenticatedBySource[source, default: 0] < limits.unauthenticatedPerSourceMax
+        else {
+            metrics.shed.count()
+            return
+        }
         accepted.socket.setNoDelay(true)
         let deadline = workspace.moment.monotonic.advanced(byMs: limits.handshakeTimeoutMs)
         let raw = accepted.socket.rawValue
@@ -63,6 +69,7 @@ extension Shard {
                 connection.timer = timers.schedule(deadline: deadline, token: slot.word)
             }
             unauthenticatedCount += 1
+            unauthenticatedBySource[source, default: 0] += 1
             metrics.connections.add(1, ordering: .relaxed)
             do {
                 try poller.add(raw, token: slot.word, interest: [.readable])
@@ -110,9 +117,17 @@ extension Shard {
         if connection.isAuthenticated {
             metrics.sessions.subtract(1, ordering: .relaxed)
         } else {
-            unauthenticatedCount -= 1
+            leaveUnauthenticated(connection.peer)
         }
         report(connection.failure, peer: connection.peer)
+    }
+
+    /// A connection has logged in or gone before it did.
+    func leaveUnauthenticated(_ peer: SocketAddress?) {
+        unauthenticatedCount -= 1
+        let source = peer?.sourceKey ?? 0
+        let count = unauthenticatedBySource[source, default: 1] - 1
+        unauthenticatedBySource[source] = count == 0 ? nil : count
     }
 
     /// One count and one line for a connection that went wrong.

@@ -123,7 +123,7 @@ extension Shard {
             connections.withElement(slot) { connection -> String in
                 if case .loggedIn = note, !connection.isAuthenticated {
                     connection.isAuthenticated = true
-                    unauthenticatedCount -= 1
+                    leaveUnauthenticated(connection.peer)
                     metrics.sessions.add(1, ordering: .relaxed)
                 }
                 return connection.peer?.description ?? "unknown"

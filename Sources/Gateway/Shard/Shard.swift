@@ -49,6 +49,8 @@ final class Shard: @unchecked Sendable {
     var listeners: [ListenerSocket]
     var isAccepting = true
     var unauthenticatedCount = 0
+    /// The same by source; a source with none has no entry.
+    var unauthenticatedBySource: [UInt64: Int] = [:]
 
     /// Messages for this shard made by this turn.
     var work: [ShardMessage] = []
