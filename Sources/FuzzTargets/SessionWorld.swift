@@ -204,7 +204,7 @@ final class SessionWorld {
             precondition(
                 request.key.sender == peer.login && origin == peer.address, "\(request.key)")
             ledger.sent(request, from: origin)
-        case .settle(let device, let session, let key):
+        case .settle(let device, let session, let key, _):
             precondition(
                 device == peer.login && session == peer.address, "\(device) is not its own")
             ledger.settled(device, key)
