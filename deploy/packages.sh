@@ -4,7 +4,7 @@
 set -euo pipefail
 
 # What to build with: OpenSSL, zlib, SQLite and pkg-config; what to run: openssl, for certificates.
-packages=(libssl-dev zlib1g-dev libsqlite3-dev pkg-config openssl ca-certificates git)
+packages=(libssl-dev zlib1g-dev libsqlite3-dev libxml2 pkg-config openssl ca-certificates git)
 
 if ! command -v swift > /dev/null; then
     echo "no swift on the PATH: install the Swift 6.3 toolchain from https://swift.org/install" >&2
