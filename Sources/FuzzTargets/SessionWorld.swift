@@ -88,7 +88,9 @@ final class SessionWorld {
         limits.unsettledPerShardMax = 10
         limits.inFlightPerDeviceMax = 4
         limits.inFlightPerDeviceLow = 2
-        limits.inFlightSizePerDeviceMax = 4_096
+        limits.frameSizeMax = 4_096
+        limits.earlyAckBacklogMax = 6
+        limits.inFlightSizePerDeviceMax = 8_192
         limits.pageCountMax = 3
         limits.pageSizeMax = 2_048
         limits.tailCountMax = 2
