@@ -243,7 +243,9 @@ actor ChatLoop {
     // MARK: The end
 
     private func finishIfDone() async {
-        guard isInputFinished, waitingLines.isEmpty, unackedCount <= 0, askCount == 0 else { return }
+        guard isInputFinished, waitingLines.isEmpty, unackedCount <= 0, askCount == 0 else {
+            return
+        }
         await quit(nil)
     }
 
