@@ -60,8 +60,10 @@ size_max() {
 
 canary() {
     local output=var/fuzz/canary.log
+    rm -rf var/fuzz/canary
+    mkdir -p var/fuzz/canary
     if timeout 120 "$binaries/canary" -seed=1 -runs=20000000 -max_len=16 -max_total_time=60 \
-        -artifact_prefix=var/fuzz/canary- fuzz/corpus/canary > "$output" 2>&1 < /dev/null; then
+        -artifact_prefix=var/fuzz/canary- var/fuzz/canary fuzz/corpus/canary > "$output" 2>&1 < /dev/null; then
         echo "fuzz: the canary was NOT found: the fuzzers do not work" >&2
         return 1
     fi

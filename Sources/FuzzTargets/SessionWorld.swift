@@ -84,6 +84,8 @@ final class SessionWorld {
     /// Limits so small that scripts reach them.
     private static let tightLimits: Limits = {
         var limits = Limits()
+        limits.frameSizeMaxBeforeLogin = 2_048
+        limits.frameSizeMax = 2_048
         limits.unackedPerSessionMax = 6
         limits.unsettledPerShardMax = 10
         limits.inFlightPerDeviceMax = 4
