@@ -25,6 +25,8 @@ actor ChatLoop {
     /// Contacts that are being added.
     private var askCount = 0
     private var isInputFinished = false
+    /// Whether there ever was a login.
+    private var wasOnline = false
     private var isQuitting = false
     private var failure: Failure?
     /// Whom we told that we are writing, and how many ticks ago the last key was.
@@ -166,7 +168,11 @@ actor ChatLoop {
             if case .failed = event { noteLoss("a message was refused") }
             await submitWaiting()
             await finishIfDone()
-        case .online, .disconnected:
+        case .online:
+            wasOnline = true
+            draw()
+            await finishIfDone()
+        case .disconnected:
             draw()
         case .stopped(let error?):
             failure = failure ?? Failure(error)
@@ -243,6 +249,8 @@ actor ChatLoop {
     // MARK: The end
 
     private func finishIfDone() async {
+        // Without a login nobody knows whether the password is right.
+        guard wasOnline || isInteractive else { return }
         guard isInputFinished, waitingLines.isEmpty, unackedCount <= 0, askCount == 0 else {
             return
         }
@@ -252,7 +260,11 @@ actor ChatLoop {
     private func limitLastAcks() {
         Task { [self] in
             try await Task.sleep(for: Self.lastAcksTimeout)
-            await quit(Failure(.unavailable, "the gateway did not ack everything in time"))
+            let text =
+                wasOnline
+                ? "the gateway did not ack everything in time"
+                : "the gateway could not be reached in time"
+            await quit(Failure(.unavailable, text))
         }
     }
 
