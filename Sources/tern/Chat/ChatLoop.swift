@@ -146,7 +146,7 @@ actor ChatLoop {
                 return false
             } catch {
                 warn("Not sent: \(error)")
-                noteLoss("a message was not sent")
+                if !isInteractive { failure = failure ?? Failure(error) }
             }
         }
         show(outcome.lines)
@@ -211,14 +211,21 @@ actor ChatLoop {
             do throws(ClientError) {
                 try await client.addContact(contact)
                 if !isQuiet { show(["\(contact) is a contact."]) }
-            } catch .disconnected where isQuiet {
-                // The next connection brings another attempt.
-            } catch .closed where isQuiet {
             } catch {
-                warn("\(contact) is not made a contact: \(error)")
+                // What became of the connection is told anyway, and the next one brings another attempt.
+                if !isQuiet || isRefusal(error) {
+                    warn("\(contact) is not made a contact: \(error)")
+                }
             }
             askCount -= 1
             await finishIfDone()
+        }
+    }
+
+    private nonisolated func isRefusal(_ error: ClientError) -> Bool {
+        switch error {
+        case .refused, .tooManyRequests: true
+        default: false
         }
     }
 
