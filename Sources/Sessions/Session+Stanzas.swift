@@ -135,7 +135,8 @@ extension Session {
         // The message leaves this device's queue; the receipt joins its sender's.
         let received = StanzaKey(
             sender: DeviceAddress(user: sender, device: senderDevice), id: id, kind: .message)
-        effects.append(.toRouter(home: device.user, .settle(device, address, received, isReceipt: true)))
+        effects.append(
+            .toRouter(home: device.user, .settle(device, address, received, isReceipt: true)))
         let kind: StanzaKind = stanza.type == .read ? .read : .delivered
         let key = StanzaKey(sender: device, id: id, kind: kind)
         StanzaWriter.receipt(
@@ -168,7 +169,8 @@ extension Session {
         else { return .jidMalformed }
         let received = StanzaKey(
             sender: DeviceAddress(user: sender, device: senderDevice), id: id, kind: kind)
-        effects.append(.toRouter(home: device.user, .settle(device, address, received, isReceipt: false)))
+        effects.append(
+            .toRouter(home: device.user, .settle(device, address, received, isReceipt: false)))
         return nil
     }
 
