@@ -5,16 +5,6 @@
 internal import Base
 internal import Wire
 
-extension PresenceNews {
-    init(from: Localpart, to: Localpart, _ isAvailable: Bool, at: UInt64, wantsReply: Bool) {
-        self.from = from
-        self.to = to
-        self.isAvailable = isAvailable
-        self.at = at
-        self.wantsReply = wantsReply
-    }
-}
-
 extension Router {
     mutating func setAvailable(
         _ device: DeviceAddress, _ session: SessionAddress, _ isAvailable: Bool,
@@ -27,19 +17,23 @@ extension Router {
         users[device.user]?.sessions[index].isAvailable = isAvailable
         guard let after = users[device.user] else { return }
         // A further device that becomes available is no news to others, but it wants theirs.
-        if isAvailable || before.isAvailable != after.isAvailable {
-            announce(
-                device.user, to: after.contacts, isAvailable, at: unixSeconds, effects: &effects)
-        }
+        let isNews = before.isAvailable != after.isAvailable
+        guard isNews || isAvailable else { return }
+        announce(
+            device.user, isAvailable ? device.device : nil, to: after.contacts, isAvailable,
+            isNews: isNews, at: unixSeconds, effects: &effects)
     }
 
+    /// Tells contacts, and asks them back on behalf of one device or of all that are available.
     func announce(
-        _ user: Localpart, to contacts: some Sequence<Localpart>, _ isAvailable: Bool,
-        at unixSeconds: UInt64, effects: inout [RouterEffect]
+        _ user: Localpart, _ device: UInt8? = nil, to contacts: some Sequence<Localpart>,
+        _ isAvailable: Bool, isNews: Bool = true, at unixSeconds: UInt64,
+        effects: inout [RouterEffect]
     ) {
         for contact in contacts {
             let news = PresenceNews(
-                from: user, to: contact, isAvailable, at: unixSeconds, wantsReply: isAvailable)
+                from: user, to: contact, device: device, isAvailable: isAvailable, at: unixSeconds,
+                isNews: isNews, wantsReply: isAvailable)
             effects.append(.toRouter(home: contact, .presence(news)))
         }
     }
@@ -48,13 +42,20 @@ extension Router {
         _ news: PresenceNews, at unixSeconds: UInt64, effects: inout [RouterEffect]
     ) {
         guard let user = users[news.to], user.contacts.contains(news.from) else { return }
-        let payload = StanzaWriter.presence(news, context: context)
-        for online in user.sessions where online.isAvailable && online.isOpen {
-            effects.append(.toSession(online.session, .deliver(payload)))
+        if news.isNews {
+            let payload = StanzaWriter.presence(news, context: context)
+            let reader = news.wantsReply ? nil : news.device
+            for online in user.sessions
+            where online.isAvailable && online.isOpen
+                && (reader == nil || reader == online.device)
+            {
+                effects.append(.toSession(online.session, .deliver(payload)))
+            }
         }
         if news.wantsReply && user.isAvailable {
             let reply = PresenceNews(
-                from: news.to, to: news.from, true, at: unixSeconds, wantsReply: false)
+                from: news.to, to: news.from, device: news.device, isAvailable: true,
+                at: unixSeconds, isNews: true, wantsReply: false)
             effects.append(.toRouter(home: news.from, .presence(reply)))
         }
     }

@@ -29,9 +29,14 @@ package enum RouterInput: Sendable {
 package struct PresenceNews: Sendable {
     package var from: Localpart
     package var to: Localpart
+    /// In a question, the device of `from` that asks; in the answer, the device of `to` that asked.
+    /// Nil when all that are available want to know.
+    package var device: UInt8?
     package var isAvailable: Bool
     /// Seconds since 1970.
     package var at: UInt64
+    /// Whether `to` is told; if not, it knows already and is only asked.
+    package var isNews: Bool
     /// Whether `from` would like to know the same of `to`.
     package var wantsReply: Bool
 }

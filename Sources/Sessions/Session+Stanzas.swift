@@ -136,8 +136,7 @@ extension Session {
         let received = StanzaKey(
             sender: DeviceAddress(user: sender, device: senderDevice), id: id, kind: .message)
         effects.append(
-            .toRouter(
-                home: device.user, .settle(device, address, received, isReceipt: true)))
+            .toRouter(home: device.user, .settle(device, address, received, isReceipt: true)))
         let kind: StanzaKind = stanza.type == .read ? .read : .delivered
         let key = StanzaKey(sender: device, id: id, kind: kind)
         StanzaWriter.receipt(
@@ -171,8 +170,7 @@ extension Session {
         let received = StanzaKey(
             sender: DeviceAddress(user: sender, device: senderDevice), id: id, kind: kind)
         effects.append(
-            .toRouter(
-                home: device.user, .settle(device, address, received, isReceipt: false)))
+            .toRouter(home: device.user, .settle(device, address, received, isReceipt: false)))
         return nil
     }
 

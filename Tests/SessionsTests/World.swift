@@ -28,13 +28,15 @@ final class World {
 
     let limits: Limits
     let context: WireContext
-    let cryptography = OpenSSLCryptography()
+    let cryptography: any Cryptography
     let environment: SessionEnvironment
     let store: MemoryStore
     let answers = Answers()
     var routers: [Router]
     var peers: [SessionAddress: Peer] = [:]
     var moment = Moment(monotonic: Instant(milliseconds: 1_000), unixSeconds: 1_000_000)
+    /// How many pages were asked for, first ones aside.
+    private(set) var pageReads = 0
     /// Work in the order in which it was made: of any two shards' mailboxes, each is a part of it.
     private var work: [Work] = []
     private var nextSlot: UInt32 = 0
@@ -47,8 +49,13 @@ final class World {
         case answer(Int, StoreAnswer)
     }
 
-    init(shards: Int = 2, limits: Limits = Limits(), users: [String] = ["alice", "bob"]) throws {
+    init(
+        shards: Int = 2, limits: Limits = Limits(), users: [String] = ["alice", "bob"],
+        cryptography: any Cryptography = OpenSSLCryptography()
+    ) throws {
+        try #require(limits.validate() == nil)
         self.limits = limits
+        self.cryptography = cryptography
         context = try #require(WireContext(domain: "tern.example"))
         environment = SessionEnvironment(
             context: context, limits: limits, cryptography: cryptography,
@@ -99,8 +106,8 @@ final class World {
         takeAnswers()
     }
 
-    func failCommit() {
-        store.failCommit(.database(code: 10, message: "disk"))
+    func failCommit(isDurable: Bool = false) {
+        store.failCommit(.database(code: 10, message: "disk"), isDurable: isDurable)
         takeAnswers()
     }
 
@@ -149,6 +156,17 @@ final class World {
         _ user: String, device: String = "0", password: String = "secret", plus: Bool = true,
         binding: [UInt8] = World.binding, on peer: SessionAddress
     ) throws -> Node? {
+        try respond(
+            user, device: device, password: password, plus: plus, binding: binding, on: peer)
+        commit()
+        return peers[peer]?.received.first
+    }
+
+    /// The exchange up to `response`; the store has yet to open the device.
+    func respond(
+        _ user: String, device: String = "0", password: String = "secret", plus: Bool = true,
+        binding: [UInt8] = World.binding, on peer: SessionAddress
+    ) throws {
         let (first, node) = auth(
             user, device: device, flag: plus ? .required("tls-exporter") : .unsupported,
             mechanism: plus ? "SCRAM-SHA-256-PLUS" : "SCRAM-SHA-256")
@@ -157,15 +175,13 @@ final class World {
         commit()
         guard let challenge = take(peer).first, challenge.tag == "challenge",
             let bytes = challenge.bytes
-        else { return nil }
+        else { return }
         let serverFirst = try ScramServerFirst(
             parsing: bytes, clientNonce: "abcdef", iterationsAccepted: 1...1_000_000)
         let (final, _) = ScramProof.clientFinal(
             password: Array(password.utf8), clientFirst: first, serverFirst: serverFirst,
             channelBindingData: plus ? binding : [], cryptography: cryptography)
         try send(Node("response", content: .bytes(final.bytes)), from: peer)
-        commit()
-        return peers[peer]?.received.first
     }
 
     /// A device that is online, with what it was sent so far taken.
@@ -217,6 +233,7 @@ final class World {
     private func home(_ user: Localpart) -> Int { Int(user.homeHash % UInt64(routers.count)) }
 
     private func ask(_ request: StoreRequest, ticket: UInt64, shard: Int) {
+        if case .readPage = request { pageReads += 1 }
         if store.submit(request, ticket: ticket, shard: shard) || ticket == 0 { return }
         work.append(.answer(shard, StoreAnswer(ticket: ticket, reply: .failed)))
     }
