@@ -26,6 +26,8 @@ public enum ClientError: Error, Sendable, Equatable {
     case authenticationFailed(condition: String)
     /// The server could not prove that it knows the password's verifier.
     case serverNotVerified
+    /// The server's certificate is not to be trusted, or not for the name asked for.
+    case certificateRejected(String)
     /// Another login of the same device replaced this one.
     case replaced
     /// The server could not be reached; the text is the last reason.
@@ -51,6 +53,7 @@ extension ClientError: CustomStringConvertible {
         case .closed: "the client is closed"
         case .authenticationFailed(let condition): "login refused: \(condition)"
         case .serverNotVerified: "the server did not prove its identity in the login"
+        case .certificateRejected(let text): text
         case .replaced: "another login of the same device took over"
         case .unavailable(let reason): "cannot reach the server: \(reason)"
         case .protocolViolation(let text): "protocol error: \(text)"
@@ -62,7 +65,9 @@ extension ClientError: CustomStringConvertible {
 public enum DisconnectReason: Sendable, Equatable {
     /// The TCP connection could not be made or broke; the text is the system's.
     case network(String)
-    /// TLS failed: an untrusted certificate, a wrong name, a broken record.
+    /// The server's certificate is not to be trusted, or not for the name asked for.
+    case certificateRejected(String)
+    /// TLS failed otherwise: nothing in common, a broken record.
     case tls(String)
     /// The server did not answer in time.
     case timeout(String)
@@ -87,6 +92,7 @@ public enum DisconnectReason: Sendable, Equatable {
         case .authenticationFailed("temporary-auth-failure"): nil
         case .authenticationFailed(let condition): .authenticationFailed(condition: condition)
         case .serverNotVerified: .serverNotVerified
+        case .certificateRejected(let text): .certificateRejected(text)
         case .replaced: .replaced
         case .streamError(let condition, let text):
             switch condition {
@@ -103,6 +109,7 @@ public enum DisconnectReason: Sendable, Equatable {
         switch self {
         case .authenticationFailed(let condition): .authenticationFailed(condition: condition)
         case .serverNotVerified: .serverNotVerified
+        case .certificateRejected(let text): .certificateRejected(text)
         case .replaced: .replaced
         case .protocolViolation(let text): .protocolViolation(text)
         case .requested: .closed
@@ -116,6 +123,7 @@ extension DisconnectReason: CustomStringConvertible {
     public var description: String {
         switch self {
         case .network(let text): text
+        case .certificateRejected(let text): text
         case .tls(let text): "TLS: \(text)"
         case .timeout(let text): "\(text) timed out"
         case .authenticationFailed(let condition): "login refused: \(condition)"

@@ -143,6 +143,12 @@ package final class Gateway: Sendable {
             guard var address = SocketAddress(text) else {
                 throw .listen(address: text, reason: "not ADDRESS:PORT")
             }
+            do {
+                // The shards share their port, which another gateway of ours could join.
+                if address.port != 0 { _ = try Socket.listen(address) }
+            } catch {
+                throw .listen(address: text, reason: "\(error)")
+            }
             for index in 0..<shardCount {
                 do {
                     let socket = try Socket.listen(address, reusePort: true)

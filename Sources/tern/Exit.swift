@@ -30,7 +30,8 @@ struct Failure: Error {
         let status: ExitStatus =
             switch error {
             case .invalidConfiguration, .invalidAddress, .duplicateID, .bodySize: .data
-            case .authenticationFailed, .serverNotVerified, .replaced: .notAuthorised
+            case .authenticationFailed, .serverNotVerified, .certificateRejected, .replaced:
+                .notAuthorised
             case .refused(let condition, _):
                 switch condition {
                 case "forbidden", "not-allowed", "not-authorized": .notAuthorised

@@ -7,6 +7,18 @@ package struct JSONLine: Sendable {
 
     package init() {}
 
+    /// An event: the five members that every event has, null where there is nothing to say.
+    package init(
+        kind: String, from: String? = nil, to: String? = nil, id: String? = nil,
+        body: String? = nil
+    ) {
+        let members = [("kind", kind), ("from", from), ("to", to), ("id", id), ("body", body)]
+        for (key, value) in members {
+            self.members.append("\(Self.quoted(key)):\(value.map { Self.quoted($0) } ?? "null")")
+        }
+    }
+
+    /// Adds a member; nil adds nothing.
     package mutating func add(_ key: String, _ value: String?) {
         guard let value else { return }
         members.append("\(Self.quoted(key)):\(Self.quoted(value))")

@@ -9,8 +9,8 @@ struct TernCommand: AsyncParsableCommand {
         discussion: """
             Exit codes: 0 done; 64 wrong usage; 65 unusable data (an unknown account or recipient); \
             69 unavailable (the gateway cannot be reached, or did not do it in time); \
-            76 protocol error; 77 not authorised (wrong password, or replaced by another login of \
-            the same device); 130 interrupted.
+            76 protocol error; 77 not authorised (wrong password, a server that cannot be trusted, \
+            or replaced by another login of the same device); 130 interrupted.
             """,
         subcommands: [Account.self, Status.self, Send.self, Listen.self, Chat.self, Bench.self])
 }

@@ -161,6 +161,57 @@ struct TerminalTextTests {
     }
 }
 
+struct EventTextTests {
+    @Test(arguments: [
+        (
+            ClientEvent.connecting,
+            #"{"kind":"connecting","from":null,"to":null,"id":null,"body":null}"#
+        ),
+        (
+            .online(jid: bobJID, resumedTLS: true),
+            #"{"kind":"online","from":null,"to":"bob@example.org/3","id":null,"body":null,"resumed":true}"#
+        ),
+        (
+            .message(
+                IncomingMessage(
+                    from: bobJID, id: makeID("M1"), body: "\u{1B}\n", sentAt: 5,
+                    node: incoming("M1"))),
+            #"{"kind":"message","from":"bob@example.org/3","to":"alice@example.org","id":"M1","body":"\u001b\n","t":5}"#
+        ),
+        (
+            .acked(makeID("M1")),
+            #"{"kind":"ack","from":"alice@example.org","to":"carol@example.org","id":"M1","body":null,"state":"acked"}"#
+        ),
+        (
+            .delivered(makeID("M1"), by: bobJID),
+            #"{"kind":"receipt","from":"bob@example.org/3","to":"alice@example.org","id":"M1","body":null,"state":"delivered"}"#
+        ),
+        (
+            .failed(makeID("M1"), condition: "item-not-found", text: "who?"),
+            #"{"kind":"failed","from":"alice@example.org","to":"carol@example.org","id":"M1","body":null,"state":"item-not-found","text":"who?"}"#
+        ),
+        (
+            .presence(from: bobJID.bare, available: false, at: 7),
+            #"{"kind":"presence","from":"bob@example.org","to":"alice@example.org","id":null,"body":null,"state":"unavailable","t":7}"#
+        ),
+        (
+            .chatstate(from: bobJID, composing: true),
+            #"{"kind":"chatstate","from":"bob@example.org/3","to":"alice@example.org","id":null,"body":null,"state":"composing"}"#
+        ),
+        (
+            .disconnected(.closedByServer, retryInMs: 9),
+            #"{"kind":"disconnected","from":null,"to":null,"id":null,"body":null,"text":"closed by the server","retryInMs":9}"#
+        ),
+        (
+            .stopped(nil),
+            #"{"kind":"stopped","from":null,"to":null,"id":null,"body":null}"#
+        ),
+    ])
+    func everyLineHasTheFiveMembers(_ event: ClientEvent, _ line: String) {
+        #expect(event.json(for: aliceJID, recipient: makeJID("carol@example.org")) == line)
+    }
+}
+
 struct PasswordTests {
     @Test func oneLineEndIsTrimmed() {
         #expect(Password.password(inFile: Array("secret".utf8)) == "secret")
@@ -205,6 +256,49 @@ struct ChatModelTests {
         #expect(model.receive(.delivered(id, by: bobJID)).lines.isEmpty)
         #expect(model.receive(.read(id, by: bobJID)).lines == ["#1 ✓✓ read by bob/3"])
         #expect(model.receive(.read(id, by: bobJID)).lines.isEmpty)
+        #expect(model.recipient(of: id) == bobJID.bare)
+        #expect(model.recipient(of: makeID("X2")) == nil)
+    }
+
+    @Test func anAckAfterAReceiptIsSilent() {
+        var model = ChatModel(jid: aliceJID, partner: bobJID.bare)
+        let (first, second) = (makeID("X1"), makeID("X2"))
+        _ = model.posted(first, to: bobJID.bare, text: "a")
+        _ = model.posted(second, to: bobJID.bare, text: "b")
+        _ = model.receive(.delivered(first, by: bobJID))
+        _ = model.receive(.read(second, by: bobJID))
+        #expect(model.receive(.acked(first)).lines.isEmpty)
+        #expect(model.receive(.acked(second)).lines.isEmpty)
+    }
+
+    @Test func partnersBecomeContactsOnceAConnection() {
+        var model = ChatModel(jid: aliceJID, partner: bobJID.bare)
+        let online = ClientEvent.online(jid: aliceJID, resumedTLS: false)
+        let carol = makeJID("carol@example.org")
+        #expect(model.submit("/with carol").requests.isEmpty)
+        let both: [ChatModel.Request] = [
+            .addContact(bobJID.bare, isQuiet: true), .addContact(carol, isQuiet: true),
+        ]
+        #expect(model.receive(online).requests == both)
+        #expect(model.submit("/with bob").requests.isEmpty)
+        #expect(model.submit("/with alice").requests.isEmpty)
+        let dave = makeJID("dave@example.org")
+        #expect(model.submit("/with dave").requests == [.addContact(dave, isQuiet: true)])
+        #expect(model.submit("/add erin").requests.count == 1)
+        _ = model.receive(.disconnected(.closedByServer, retryInMs: 5))
+        #expect(
+            model.receive(online).requests == both + [.addContact(dave, isQuiet: true)])
+    }
+
+    @Test func aWriterBecomesThePartnerButNoContact() {
+        var model = ChatModel(jid: aliceJID, partner: nil)
+        #expect(model.submit("to nobody").isLost)
+        let message = IncomingMessage(
+            from: bobJID, id: makeID("X1"), body: "hi", sentAt: 0, node: incoming("X1"))
+        #expect(model.receive(.message(message)).requests == [.markRead(message)])
+        #expect(model.partner == bobJID.bare)
+        #expect(
+            model.receive(.online(jid: aliceJID, resumedTLS: false)).requests.isEmpty)
     }
 
     @Test func linesOfAPipe() {

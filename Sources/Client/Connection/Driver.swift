@@ -289,7 +289,11 @@ final class Driver: @unchecked Sendable {
         } catch {
             ciphertextIn.clear()
             flush(at: moment)
-            end(.tls("\(error)"), at: moment)
+            if case .certificateRejected = error {
+                end(.certificateRejected("\(error)"), at: moment)
+            } else {
+                end(.tls("\(error)"), at: moment)
+            }
             return
         }
         ciphertextIn.clear()

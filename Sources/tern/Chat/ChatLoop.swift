@@ -22,6 +22,8 @@ actor ChatLoop {
     /// Lines of a pipe that wait for room in the outbox.
     private var waitingLines: [String] = []
     private var unackedCount = 0
+    /// Contacts that are being added.
+    private var askCount = 0
     private var isInputFinished = false
     private var isQuitting = false
     private var failure: Failure?
@@ -87,8 +89,8 @@ actor ChatLoop {
         case .signal(SIGWINCH):
             draw()
         case .signal(let number):
-            let status: ExitStatus = number == SIGINT ? .interrupted : .unavailable
-            await quit(Failure(status, number == SIGINT ? "interrupted" : "ended by a signal"))
+            let text = number == SIGINT ? "interrupted" : "ended by a signal"
+            await quit(Failure(.interrupted, text))
         }
     }
 
@@ -141,10 +143,12 @@ actor ChatLoop {
             } catch .outboxFull where !isInteractive {
                 return false
             } catch {
-                show([TerminalText.neutralised("Not sent: \(error)")])
+                warn("Not sent: \(error)")
+                noteLoss("a message was not sent")
             }
         }
         show(outcome.lines)
+        if outcome.isLost { noteLoss("a message had no recipient") }
         await carryOut(outcome.requests)
         return true
     }
@@ -152,16 +156,14 @@ actor ChatLoop {
     // MARK: Events
 
     private func receive(_ event: ClientEvent) async {
-        if isJSON { say(event.json(for: jid)) }
+        if isJSON { say(event.json(for: jid, recipient: recipient(of: event))) }
         let outcome = model.receive(event)
         show(outcome.lines)
         await carryOut(outcome.requests)
         switch event {
         case .acked, .failed:
             unackedCount -= 1
-            if case .failed = event, !isInteractive, failure == nil {
-                failure = Failure(.data, "a message was refused")
-            }
+            if case .failed = event { noteLoss("a message was refused") }
             await submitWaiting()
             await finishIfDone()
         case .online, .disconnected:
@@ -173,26 +175,44 @@ actor ChatLoop {
         }
     }
 
+    private func recipient(of event: ClientEvent) -> JID? {
+        switch event {
+        case .acked(let id), .failed(let id, _, _): model.recipient(of: id)
+        default: nil
+        }
+    }
+
+    /// Programs that feed a chat must learn that something of it was lost.
+    private func noteLoss(_ text: String) {
+        if !isInteractive, failure == nil { failure = Failure(.data, text) }
+    }
+
     private func carryOut(_ requests: [ChatModel.Request]) async {
         for request in requests {
             switch request {
             case .post: break
             case .markRead(let message): try? client.markRead(message)
             case .quit: await quit(nil)
-            case .addContact(let contact): addContact(contact)
+            case .addContact(let contact, let isQuiet): addContact(contact, isQuiet)
             }
         }
     }
 
     /// Asks in a task of its own: the answer comes from the same loop's connection.
-    private func addContact(_ contact: JID) {
+    private func addContact(_ contact: JID, _ isQuiet: Bool) {
+        askCount += 1
         Task { [client, self] in
             do throws(ClientError) {
                 try await client.addContact(contact)
-                show(["\(contact) is a contact."])
+                if !isQuiet { show(["\(contact) is a contact."]) }
+            } catch .disconnected where isQuiet {
+                // The next connection brings another attempt.
+            } catch .closed where isQuiet {
             } catch {
-                show([TerminalText.neutralised("\(contact): \(error)")])
+                warn("\(contact) is not made a contact: \(error)")
             }
+            askCount -= 1
+            await finishIfDone()
         }
     }
 
@@ -223,7 +243,9 @@ actor ChatLoop {
     // MARK: The end
 
     private func finishIfDone() async {
-        guard isInputFinished, waitingLines.isEmpty, unackedCount <= 0 else { return }
+        guard isInputFinished, waitingLines.isEmpty, unackedCount <= 0, askCount == 0 else {
+            return
+        }
         await quit(nil)
     }
 
@@ -254,6 +276,11 @@ actor ChatLoop {
         } else {
             for line in lines { say(line) }
         }
+    }
+
+    /// Shows what went wrong, also to those who read JSON.
+    private func warn(_ text: String) {
+        if isJSON { complain(text) } else { show([TerminalText.neutralised(text)]) }
     }
 
     private func draw() {

@@ -7,9 +7,9 @@ package import Wire
 /// What the chat says about itself.
 package enum ChatText {
     package static let help = [
-        "/with NAME  write to NAME (USER or USER@DOMAIN)",
+        "/with NAME  write to NAME (USER or USER@DOMAIN) and make NAME a contact",
         "/who        who is there",
-        "/add NAME   make NAME a contact: you see each other come and go",
+        "/add NAME   make NAME a contact: those who have each other see each other come and go",
         "/help       this",
         "/quit       leave (or Ctrl-D)",
         "//TEXT      a message that begins with a slash",
@@ -23,12 +23,15 @@ package struct ChatModel: Sendable {
     package static let sentCountMax = 2_000
     /// People whose presence is remembered.
     package static let presenceCountMax = 10_000
+    /// Partners who are made contacts again after a reconnect; the oldest are forgotten.
+    package static let partnerCountMax = ClientLimits.requestCountMax / 2
 
     /// What has to be done.
     package enum Request: Equatable, Sendable {
         case post(to: JID, text: String)
         case markRead(IncomingMessage)
-        case addContact(JID)
+        /// Quietly: only what goes wrong is shown.
+        case addContact(JID, isQuiet: Bool)
         case quit
     }
 
@@ -36,6 +39,8 @@ package struct ChatModel: Sendable {
     package struct Outcome: Equatable, Sendable {
         package var lines: [String] = []
         package var requests: [Request] = []
+        /// The line was a message that nobody can get.
+        package var isLost = false
     }
 
     private struct Sent: Sendable {
@@ -53,11 +58,25 @@ package struct ChatModel: Sendable {
     private var sentOrder: [StanzaID] = []
     private var presence: [JID: Bool] = [:]
     private var composing: JID?
+    /// Partners whom the user chose.
+    private var partners: [JID] = []
 
     package init(jid: JID, partner: JID?) {
         self.jid = jid.bare
         self.partner = partner
+        if let partner { _ = addPartner(partner) }
     }
+
+    /// Notes that the user chose somebody; true the first time.
+    private mutating func addPartner(_ chosen: JID) -> Bool {
+        guard chosen.bare != jid, !partners.contains(chosen.bare) else { return false }
+        if partners.count == Self.partnerCountMax { partners.removeFirst() }
+        partners.append(chosen.bare)
+        return true
+    }
+
+    /// Whom a message was for, as long as it is remembered.
+    package func recipient(of id: StanzaID) -> JID? { sent[id]?.to }
 
     /// What stands before the line being written.
     package var prompt: String {
@@ -83,6 +102,7 @@ package struct ChatModel: Sendable {
     private func post(_ text: String, _ outcome: inout Outcome) {
         guard let partner else {
             outcome.lines.append("To whom? Say /with NAME first.")
+            outcome.isLost = true
             return
         }
         outcome.requests.append(.post(to: partner, text: text))
@@ -106,12 +126,16 @@ package struct ChatModel: Sendable {
             }
             partner = argument
             outcome.lines.append("Writing to \(argument).")
+            // Otherwise once there is a connection.
+            if addPartner(argument), isOnline {
+                outcome.requests.append(.addContact(argument.bare, isQuiet: true))
+            }
         case "/add":
             guard let argument else {
                 outcome.lines.append("/add takes one name: USER or USER@DOMAIN.")
                 return
             }
-            outcome.requests.append(.addContact(argument.bare))
+            outcome.requests.append(.addContact(argument.bare, isQuiet: false))
         default:
             let word = TerminalText.neutralised(words.first.map { String($0) } ?? line)
             outcome.lines.append("No command \(word); /help lists them.")
@@ -150,10 +174,13 @@ package struct ChatModel: Sendable {
         case .online(let jid, _):
             isOnline = true
             outcome.lines.append("* connected as \(jid)")
+            outcome.requests += partners.map { .addContact($0, isQuiet: true) }
         case .message(let message):
             receive(message, &outcome)
         case .acked(let id):
-            if let entry = sent[id] { outcome.lines.append("#\(entry.number) ✓ sent") }
+            // A receipt may overtake the ack: it says more.
+            guard let entry = sent[id], !entry.isRead, entry.deliveredBy.isEmpty else { break }
+            outcome.lines.append("#\(entry.number) ✓ sent")
         case .delivered(let id, let device):
             guard let entry = sent[id], !entry.isRead else { break }
             if sent[id]?.deliveredBy.insert(device).inserted == true {

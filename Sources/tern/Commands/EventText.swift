@@ -1,62 +1,51 @@
 // Events as lines: JSON for programs, plain text for people. Everything from elsewhere is neutralised.
 
-internal import Client
-internal import Wire
+package import Client
+package import Wire
 
 extension ClientEvent {
-    /// The event as a JSON line. `jid` is this side.
-    func json(for jid: JID) -> String {
-        var line = JSONLine()
+    /// The event as a JSON line. `jid` is this side, `recipient` whom the message of an ack or a
+    /// refusal was for, if that is known.
+    package func json(for jid: JID, recipient: JID? = nil) -> String {
+        let own = jid.description
+        var line: JSONLine
         switch self {
         case .connecting:
-            line.add("kind", "connecting")
+            line = JSONLine(kind: "connecting")
         case .online(let jid, let resumedTLS):
-            line.add("kind", "online")
-            line.add("to", jid.description)
+            line = JSONLine(kind: "online", to: jid.description)
             line.add("resumed", resumedTLS)
         case .message(let message):
-            line.add("kind", "message")
-            line.add("from", message.from.description)
-            line.add("to", jid.description)
-            line.add("id", message.id.text)
-            line.add("body", message.body)
+            line = JSONLine(
+                kind: "message", from: message.from.description, to: own, id: message.id.text,
+                body: message.body)
             line.add("t", message.sentAt)
         case .acked(let id):
-            line.add("kind", "ack")
-            line.add("id", id.text)
+            line = JSONLine(kind: "ack", from: own, to: recipient?.description, id: id.text)
             line.add("state", "acked")
         case .delivered(let id, let device):
-            line.add("kind", "receipt")
-            line.add("from", device.description)
-            line.add("to", jid.description)
-            line.add("id", id.text)
+            line = JSONLine(kind: "receipt", from: device.description, to: own, id: id.text)
             line.add("state", "delivered")
         case .read(let id, let device):
-            line.add("kind", "receipt")
-            line.add("from", device.description)
-            line.add("to", jid.description)
-            line.add("id", id.text)
+            line = JSONLine(kind: "receipt", from: device.description, to: own, id: id.text)
             line.add("state", "read")
         case .failed(let id, let condition, let text):
-            line.add("kind", "failed")
-            line.add("id", id.text)
+            line = JSONLine(kind: "failed", from: own, to: recipient?.description, id: id.text)
             line.add("state", condition)
             line.add("text", text)
         case .presence(let from, let isAvailable, let seconds):
-            line.add("kind", "presence")
-            line.add("from", from.description)
+            line = JSONLine(kind: "presence", from: from.description, to: own)
             line.add("state", isAvailable ? "available" : "unavailable")
             line.add("t", seconds)
         case .chatstate(let from, let isComposing):
-            line.add("kind", "chatstate")
-            line.add("from", from.description)
+            line = JSONLine(kind: "chatstate", from: from.description, to: own)
             line.add("state", isComposing ? "composing" : "paused")
         case .disconnected(let reason, let retryInMs):
-            line.add("kind", "disconnected")
+            line = JSONLine(kind: "disconnected")
             line.add("text", reason.description)
             line.add("retryInMs", retryInMs)
         case .stopped(let error):
-            line.add("kind", "stopped")
+            line = JSONLine(kind: "stopped")
             line.add("text", error?.description)
         }
         return line.text

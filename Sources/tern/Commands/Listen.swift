@@ -34,6 +34,7 @@ struct Listen: AsyncParsableCommand {
         try await reportingFailures {
             let configuration = try connection.configuration(reconnect: ReconnectPolicy())
             let client = try Client(configuration)
+            let interruption = try Interruption()
             try client.start()
             let timer = timeout.map { seconds in
                 Task {
@@ -41,10 +42,17 @@ struct Listen: AsyncParsableCommand {
                     await client.close()
                 }
             }
+            let watch = Task {
+                let isInterrupted = await interruption.wait()
+                if isInterrupted { await client.close() }
+                return isInterrupted
+            }
             defer { timer?.cancel() }
             let (isComplete, wasOnline) = try await printEvents(of: client)
             // What was printed has been received: its receipts are on their way before the close.
             await client.close()
+            watch.cancel()
+            if await watch.value, !isComplete { throw Failure(.interrupted, "interrupted") }
             if let count, !isComplete {
                 throw Failure(.unavailable, "fewer than \(count) messages in time")
             }
@@ -64,6 +72,7 @@ struct Listen: AsyncParsableCommand {
             case .disconnected(let reason, let retryInMs?) where !connection.json:
                 complain("\(reason); trying again in \(retryInMs) ms")
             case .stopped(let error?):
+                if connection.json { say(event.json(for: connection.account)) }
                 throw error
             case .online:
                 wasOnline = true

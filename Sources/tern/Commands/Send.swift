@@ -39,21 +39,21 @@ struct Send: AsyncParsableCommand {
                 reconnect: ReconnectPolicy(attemptsMax: 3))
             configuration.isAvailable = false
             let client = try Client(configuration)
+            let interruption = try Interruption()
             try client.start()
-            let id = try await send(client)
+            let id = try await send(client, interruption)
             await client.close()
-            var line = JSONLine()
-            line.add("kind", "ack")
-            line.add("from", connection.account.description)
-            line.add("to", to.description)
-            line.add("id", id.text)
-            line.add("body", text)
+            var line = JSONLine(
+                kind: "ack", from: connection.account.description, to: to.description, id: id.text,
+                body: text)
             line.add("state", "acked")
             say(connection.json ? line.text : id.text)
         }
     }
 
-    private func send(_ client: Client) async throws -> StanzaID {
+    private func send(
+        _ client: Client, _ interruption: Interruption
+    ) async throws -> StanzaID {
         let limit = timeout
         return try await withThrowingTaskGroup(of: StanzaID?.self) { group in
             group.addTask { [to, text, id] in try await client.send(to: to, body: text, id: id) }
@@ -70,9 +70,19 @@ struct Send: AsyncParsableCommand {
                 try await Task.sleep(for: .seconds(limit))
                 throw Failure(.unavailable, "not acked within \(limit) s")
             }
+            group.addTask {
+                guard await interruption.wait() else { return nil }
+                throw Failure(.interrupted, "interrupted")
+            }
             defer { group.cancelAll() }
-            while let result = try await group.next() {
-                if let result { return result }
+            do {
+                while let result = try await group.next() {
+                    if let result { return result }
+                }
+            } catch {
+                // A send cannot be cancelled: it ends with the client.
+                await client.close()
+                throw error
             }
             throw Failure(.unavailable, "not sent")
         }
