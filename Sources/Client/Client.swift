@@ -91,7 +91,8 @@ public final class Client: Sendable {
     }
 
     /// Sends a text and returns at once with its id; `acked`, `delivered`, `read` or `failed` follow.
-    /// Throws `outboxFull`, `bodySize`, `duplicateID`, `invalidAddress` and `closed`.
+    /// Throws `outboxFull`, `bodySize`, `duplicateID`, `invalidAddress`, `closed`, or what stopped the
+    /// client.
     public func post(
         to: JID, body: String, id: StanzaID? = nil
     ) throws(ClientError) -> StanzaID {
@@ -100,7 +101,8 @@ public final class Client: Sendable {
         return id
     }
 
-    /// Tells the sender of a message that a person has read it. Throws `tooManyRequests`, `closed`.
+    /// Tells the sender of a message that a person has read it. Throws `tooManyRequests`, `closed`, or what stopped
+    /// the client.
     public func markRead(_ message: IncomingMessage) throws(ClientError) {
         try driver.commands.push(.markRead(message.id, from: message.from))
     }
@@ -117,7 +119,8 @@ public final class Client: Sendable {
         try driver.commands.push(.setAvailable(isAvailable))
     }
 
-    /// The account's contacts. Throws `disconnected` when there is no connection, `refused`, `closed`.
+    /// The account's contacts. Throws `disconnected` when there is no connection, `refused`, `closed`,
+    /// or what stopped the client.
     public func contacts() async throws(ClientError) -> [JID] {
         try await ask(.contacts)
     }

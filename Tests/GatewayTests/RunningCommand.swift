@@ -6,48 +6,44 @@ import Foundation
 final class RunningCommand {
     private let process = Process()
     private let standardInput = Pipe()
-    private let printed = Mutexed("")
-    private let complained = Mutexed("")
-    private let openCount = Mutexed(2)
+    // Files, not pipes: what a process that has ended wrote is all there.
+    private let directory: String
+    private var printed: String { directory + "/output" }
+    private var complained: String { directory + "/errors" }
 
     /// Starts an executable of ours: `tern` or `ternd`.
     init(_ name: String, _ arguments: [String], password: String = "") throws {
+        directory = try TestFiles.temporaryDirectory()
         process.executableURL = TestFiles.products.appending(path: name)
         process.arguments = arguments
         process.environment = ProcessInfo.processInfo.environment.merging(
             ["TERN_PASSWORD": password]) { $1 }
         process.standardInput = standardInput
-        process.standardOutput = gather(into: printed)
-        process.standardError = gather(into: complained)
+        process.standardOutput = try Self.makeFile(printed)
+        process.standardError = try Self.makeFile(complained)
         try process.run()
     }
 
     deinit {
         if process.isRunning { Glibc.kill(process.processIdentifier, SIGKILL) }
         process.waitUntilExit()
+        try? FileManager.default.removeItem(atPath: directory)
     }
 
-    private func gather(into text: Mutexed<String>) -> Pipe {
-        let pipe = Pipe()
-        pipe.fileHandleForReading.readabilityHandler = { [openCount] handle in
-            let data = handle.availableData
-            if data.isEmpty {
-                handle.readabilityHandler = nil
-                openCount.change { $0 -= 1 }
-            } else {
-                text.change { $0 += String(decoding: data, as: UTF8.self) }
-            }
-        }
-        return pipe
+    private static func makeFile(_ path: String) throws -> FileHandle {
+        try Data().write(to: URL(filePath: path))
+        return try FileHandle(forWritingTo: URL(filePath: path))
     }
 
     /// Whole lines on standard output.
-    var lines: [String] { Self.lines(printed.read) }
+    var lines: [String] { Self.lines(printed) }
     /// Whole lines on standard error.
-    var complaints: [String] { Self.lines(complained.read) }
+    var complaints: [String] { Self.lines(complained) }
 
-    private static func lines(_ text: String) -> [String] {
-        text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().map(String.init)
+    private static func lines(_ path: String) -> [String] {
+        let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+        return text.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+            .map(String.init)
     }
 
     func type(_ text: String) {
@@ -67,7 +63,7 @@ final class RunningCommand {
         let deadline = Date().addingTimeInterval(seconds)
         while Date() < deadline {
             if lines.count(where: { $0.contains(text) }) >= count { return }
-            if !process.isRunning, openCount.read == 0 { break }
+            if !process.isRunning { break }
             usleep(5_000)
         }
         if lines.count(where: { $0.contains(text) }) >= count { return }
@@ -77,8 +73,14 @@ final class RunningCommand {
     /// Waits for the end; the exit code must be this.
     func finish(expect: Int32 = 0, seconds: Double = 20) throws {
         let deadline = Date().addingTimeInterval(seconds)
-        while process.isRunning || openCount.read > 0 {
-            guard Date() < deadline else { throw TestFailure("still running: \(lines)") }
+        while process.isRunning {
+            guard Date() < deadline else {
+                let state =
+                    try? String(
+                        contentsOfFile: "/proc/\(process.processIdentifier)/status",
+                        encoding: .utf8)
+                throw TestFailure("still running: \(lines) \(state?.prefix(200) ?? "gone")")
+            }
             usleep(5_000)
         }
         guard process.terminationStatus == expect, process.terminationReason == .exit else {

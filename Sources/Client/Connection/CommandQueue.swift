@@ -24,7 +24,8 @@ final class CommandQueue: Sendable {
         /// Messages that were accepted and not yet acked or failed, with their sizes.
         var accepted: [StanzaID: Int] = [:]
         var acceptedSize = 0
-        var isClosed = false
+        /// What everything is refused with.
+        var refusal: ClientError?
     }
 
     private let state = Lock(State())
@@ -34,10 +35,10 @@ final class CommandQueue: Sendable {
         self.pipe = pipe
     }
 
-    /// Adds a command. Throws `closed` and `tooManyRequests`.
+    /// Adds a command. Throws `tooManyRequests`, and what the queue was closed with.
     func push(_ command: ClientCommand) throws(ClientError) {
         try state.withLock { (state) throws(ClientError) in
-            guard !state.isClosed else { throw .closed }
+            if let refusal = state.refusal { throw refusal }
             guard state.commands.count < ClientLimits.commandCountMax else {
                 throw .tooManyRequests
             }
@@ -55,7 +56,7 @@ final class CommandQueue: Sendable {
             throw .bodySize(message.size)
         }
         try state.withLock { (state) throws(ClientError) in
-            guard !state.isClosed else { throw .closed }
+            if let refusal = state.refusal { throw refusal }
             guard state.accepted[message.id] == nil else { throw .duplicateID(message.id) }
             guard state.accepted.count < ClientLimits.outboxCountMax,
                 state.acceptedSize + message.size <= ClientLimits.outboxSizeMax
@@ -82,10 +83,10 @@ final class CommandQueue: Sendable {
         }
     }
 
-    /// Refuses everything from now on and gives what nobody will take any more.
-    func close() -> [ClientCommand] {
+    /// Refuses everything from now on with this, and gives what nobody will take any more.
+    func close(_ refusal: ClientError) -> [ClientCommand] {
         state.withLock { state in
-            state.isClosed = true
+            state.refusal = refusal
             defer { state.commands = [] }
             return state.commands
         }

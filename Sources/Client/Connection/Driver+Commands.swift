@@ -6,21 +6,22 @@ internal import Wire
 
 extension Driver {
     func obeyCommands(at moment: Moment) {
-        for command in commands.takeAll() { take(command, at: moment, isFinished: false) }
+        for command in commands.takeAll() { take(command, at: moment) }
     }
 
-    /// Carries out one command, or tells its sender that it will not be.
-    func take(_ command: ClientCommand, at moment: Moment, isFinished: Bool) {
+    /// Carries out one command, or tells its sender why it will not be.
+    func take(_ command: ClientCommand, at moment: Moment, refusal: ClientError? = nil) {
+        let refusal = refusal ?? (isClosing ? .closed : nil)
         switch command {
         case .send(let message, let continuation):
-            if isFinished || isClosing {
-                continuation?.resume(returning: .failure(.closed))
+            if let refusal {
+                continuation?.resume(returning: .failure(refusal))
             } else {
                 send(message, continuation)
             }
         case .ask(let request, let continuation):
-            if isFinished || isClosing {
-                continuation.resume(returning: .failure(.closed))
+            if let refusal {
+                continuation.resume(returning: .failure(refusal))
                 return
             }
             askCount += 1

@@ -203,9 +203,9 @@ final class Driver: @unchecked Sendable {
     /// The client is over: everybody who waits is told.
     private func finish(_ error: ClientError?, reason: DisconnectReason? = nil) {
         phase = .finished
-        let orphans = commands.close()
-        for command in orphans { take(command, at: currentMoment(), isFinished: true) }
         let failure = error ?? .closed
+        let orphans = commands.close(failure)
+        for command in orphans { take(command, at: currentMoment(), refusal: failure) }
         for continuation in sends.values { continuation.resume(returning: .failure(failure)) }
         sends = [:]
         for continuation in asks.values { continuation.resume(returning: .failure(failure)) }

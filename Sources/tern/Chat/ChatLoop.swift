@@ -25,6 +25,8 @@ actor ChatLoop {
     /// Contacts that are being added.
     private var askCount = 0
     private var isInputFinished = false
+    /// Whether there ever was a login.
+    private var wasOnline = false
     private var isQuitting = false
     private var failure: Failure?
     /// Whom we told that we are writing, and how many ticks ago the last key was.
@@ -144,7 +146,7 @@ actor ChatLoop {
                 return false
             } catch {
                 warn("Not sent: \(error)")
-                noteLoss("a message was not sent")
+                if !isInteractive { failure = failure ?? Failure(error) }
             }
         }
         show(outcome.lines)
@@ -166,7 +168,11 @@ actor ChatLoop {
             if case .failed = event { noteLoss("a message was refused") }
             await submitWaiting()
             await finishIfDone()
-        case .online, .disconnected:
+        case .online:
+            wasOnline = true
+            draw()
+            await finishIfDone()
+        case .disconnected:
             draw()
         case .stopped(let error?):
             failure = failure ?? Failure(error)
@@ -205,14 +211,21 @@ actor ChatLoop {
             do throws(ClientError) {
                 try await client.addContact(contact)
                 if !isQuiet { show(["\(contact) is a contact."]) }
-            } catch .disconnected where isQuiet {
-                // The next connection brings another attempt.
-            } catch .closed where isQuiet {
             } catch {
-                warn("\(contact) is not made a contact: \(error)")
+                // What became of the connection is told anyway, and the next one brings another attempt.
+                if !isQuiet || isRefusal(error) {
+                    warn("\(contact) is not made a contact: \(error)")
+                }
             }
             askCount -= 1
             await finishIfDone()
+        }
+    }
+
+    private nonisolated func isRefusal(_ error: ClientError) -> Bool {
+        switch error {
+        case .refused, .tooManyRequests: true
+        default: false
         }
     }
 
@@ -243,6 +256,8 @@ actor ChatLoop {
     // MARK: The end
 
     private func finishIfDone() async {
+        // Without a login nobody knows whether the password is right.
+        guard wasOnline || isInteractive else { return }
         guard isInputFinished, waitingLines.isEmpty, unackedCount <= 0, askCount == 0 else {
             return
         }
@@ -252,7 +267,11 @@ actor ChatLoop {
     private func limitLastAcks() {
         Task { [self] in
             try await Task.sleep(for: Self.lastAcksTimeout)
-            await quit(Failure(.unavailable, "the gateway did not ack everything in time"))
+            let text =
+                wasOnline
+                ? "the gateway did not ack everything in time"
+                : "the gateway could not be reached in time"
+            await quit(Failure(.unavailable, text))
         }
     }
 
