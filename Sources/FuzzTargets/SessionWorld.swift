@@ -85,12 +85,11 @@ final class SessionWorld {
     private static let tightLimits: Limits = {
         var limits = Limits()
         limits.frameSizeMaxBeforeLogin = 2_048
-        limits.frameSizeMax = 2_048
+        limits.frameSizeMax = 4_096
         limits.unackedPerSessionMax = 6
         limits.unsettledPerShardMax = 10
         limits.inFlightPerDeviceMax = 4
         limits.inFlightPerDeviceLow = 2
-        limits.frameSizeMax = 4_096
         limits.earlyAckBacklogMax = 6
         limits.inFlightSizePerDeviceMax = 8_192
         limits.pageCountMax = 3
