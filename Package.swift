@@ -21,8 +21,15 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 let package = Package(
     name: "tern",
     products: [
+        // What apps embed. The second only if the first's protocol of a store is not theirs to fill.
+        .library(name: "Client", targets: ["Client"]),
+        .library(name: "ClientStorage", targets: ["ClientStorage"]),
+        // For the package in bench/, whose dependencies nothing that ships should have.
+        .library(name: "BenchTargets", targets: ["BenchTargets", "Wire"]),
         // For the package in fuzz/, whose targets need a linker flag that plain builds must not have.
-        .library(name: "FuzzTargets", targets: ["FuzzTargets"])
+        // Apart, so that the codec's fuzzers do not carry the counters of the store.
+        .library(name: "FuzzTargets", targets: ["FuzzTargets"]),
+        .library(name: "FuzzSessions", targets: ["FuzzSessions"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -36,12 +43,18 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .target(name: "CLinux"),
         module("Base", []),
-        module("Wire", ["Base", "CZlib"]),
+        // Source/ holds the word list, the training of the preset dictionary and their generator.
+        .target(
+            name: "Wire", dependencies: ["Base", "CZlib"], exclude: ["Dictionary/Source"],
+            swiftSettings: settings),
+        module("Notation", ["Base", "Wire"]),
         module("TLS", ["Base", "COpenSSL"]),
         module("Reactor", ["Base", "CLinux"]),
         module("Sessions", ["Base", "Wire"]),
         module("Storage", ["Base", "Wire", .product(name: "GRDB", package: "GRDB.swift")]),
         module("Client", ["Base", "Wire", "TLS"]),
+        module(
+            "ClientStorage", ["Wire", "Client", .product(name: "GRDB", package: "GRDB.swift")]),
         module(
             "Gateway",
             [
@@ -49,7 +62,16 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "TOMLKit", package: "TOMLKit"),
             ]),
-        module("FuzzTargets", ["Base", "Wire", "Sessions", "Storage", "TLS"]),
+        module("Simulation", ["Base", "Wire", "Sessions", "Storage", "Client"]),
+        module(
+            "Bench",
+            [
+                "Base", "Wire", "TLS", "Reactor", "Client",
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ]),
+        module("BenchTargets", ["Base", "Wire", "TLS", "COpenSSL"]),
+        module("FuzzTargets", ["Base", "Wire", "Notation", "TLS", "COpenSSL"]),
+        module("FuzzSessions", ["Base", "Wire", "Sessions", "Storage", "TLS", "FuzzTargets"]),
         .executableTarget(
             name: "ternd",
             dependencies: [
@@ -60,24 +82,44 @@ let package = Package(
         .executableTarget(
             name: "tern",
             dependencies: [
-                "Base", "Client", "Reactor", "TLS", "Wire",
+                "Base", "Bench", "Client", "ClientStorage", "Notation", "Reactor", "TLS", "Wire",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ], swiftSettings: settings),
+        // The example of docs/CLIENT.md, which a test compares with it.
+        .executableTarget(
+            name: "echo-client", dependencies: ["Client", "ClientStorage", "Wire"],
+            path: "Sources/EchoClient", swiftSettings: settings),
+        // Runs seeds of Simulation: a tool of this repository, not a part of what ships.
+        .executableTarget(
+            name: "simulate",
+            dependencies: [
+                "Simulation", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),
         tests("BaseTests", ["Base"]),
-        tests("ClientTests", ["Base", "Client", "TLS", "Wire", "tern"]),
-        tests("FuzzTests", ["FuzzTargets"]),
+        tests("BenchTests", ["Base", "Bench", "Reactor", "Wire"]),
+        tests("ClientTests", ["Base", "Client", "ClientStorage", "TLS", "Wire", "tern"]),
+        tests("FuzzTests", ["FuzzSessions", "FuzzTargets"]),
         tests(
             "GatewayTests",
-            ["Base", "Client", "Gateway", "Reactor", "TLS", "Wire", "tern", "ternd"]),
+            [
+                "Base", "Bench", "Client", "ClientStorage", "Gateway", "Reactor", "TLS", "Wire",
+                "echo-client", "tern", "ternd",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        tests("NotationTests", ["Base", "Notation", "Wire"]),
         tests(
-            "ProtocolTests", ["Base", "Client", "Gateway", "Sessions", "Storage", "TLS", "Wire"]),
+            "ProtocolTests",
+            [
+                "Base", "Bench", "Client", "Gateway", "Notation", "Reactor", "Sessions",
+                "Storage", "TLS", "Wire",
+            ]),
         tests("ReactorTests", ["Base", "Reactor"]),
         tests("SessionsTests", ["Base", "Sessions", "Storage", "TLS", "Wire"]),
+        tests("SimulationTests", ["Base", "Simulation", "Storage", "Wire"]),
         tests(
             "StorageTests",
             ["Base", "Storage", "Wire", .product(name: "GRDB", package: "GRDB.swift")]),
-        tests("TLSTests", ["Base", "COpenSSL", "TLS"]),
+        tests("TLSTests", ["Base", "COpenSSL", "FuzzTargets", "TLS"]),
         tests("WireTests", ["Base", "Wire"]),
     ]
 )

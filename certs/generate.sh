@@ -8,7 +8,7 @@
 # None of this is for production: the authority's key lies next to what it signs.
 set -eu
 
-days=825
+days=365
 
 usage() {
     echo "usage: $0 DIR [--force]" >&2

@@ -10,23 +10,30 @@ let settings: [SwiftSetting] = [
     .unsafeFlags(["-parse-as-library"]),
 ]
 
+/// With TERN_FUZZ_DRIVER=replay each target gets a main that runs files, in place of libFuzzer's.
+let isReplay = Context.environment["TERN_FUZZ_DRIVER"] == "replay"
+
+let codec = [
+    "node", "tree", "frames", "inflate", "prologue", "address", "scram", "dictionary", "notation",
+    "records", "tls",
+]
+let sessions = ["session"]
+
 /// One fuzzer; the shim in Sources/`name` passes libFuzzer's bytes on.
-func fuzzer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .executableTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+func fuzzer(_ name: String, _ product: String?) -> Target {
+    let tested = product.map { [Target.Dependency.product(name: $0, package: "tern")] } ?? []
+    return .executableTarget(
+        name: name, dependencies: tested + (isReplay ? ["Replay"] : []), swiftSettings: settings)
 }
 
-let targets: [Target.Dependency] = [.product(name: "FuzzTargets", package: "tern")]
+// Without libFuzzer SwiftPM has a program begin at NAME_main, so the driver goes by all these names.
+let mains = (codec + sessions + ["canary"]).map { "ALIAS(\($0))" }.joined(separator: " ")
 
 let package = Package(
     name: "fuzz",
     dependencies: [.package(name: "tern", path: "..")],
     targets: [
-        fuzzer("node", targets),
-        fuzzer("frames", targets),
-        fuzzer("inflate", targets),
-        fuzzer("address", targets),
-        fuzzer("scram", targets),
-        fuzzer("session", targets),
-        fuzzer("canary", []),
-    ]
+        .target(name: "Replay", cSettings: [.define("ALIASES", to: mains)]),
+        fuzzer("canary", nil),
+    ] + codec.map { fuzzer($0, "FuzzTargets") } + sessions.map { fuzzer($0, "FuzzSessions") }
 )

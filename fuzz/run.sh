@@ -9,8 +9,9 @@
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
+# shellcheck source=fuzz/targets.sh
+. fuzz/targets.sh
 seconds=${SECONDS_EACH:-60}
-all=(node frames inflate address scram session)
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=("${all[@]}")
 
@@ -22,41 +23,9 @@ for target in "${targets[@]}"; do
     fi
 done
 
-# SwiftPM names a package by its directory: this one and the one above must not share a name.
-if [ "$(basename "$PWD")" = fuzz ]; then
-    echo "the checkout's directory may not be called fuzz" >&2
-    exit 2
-fi
-
-# The backtracer would hold a crashed fuzzer for minutes; the sanitizer prints the stack itself. Leaks are
-# not looked for: dictionaries live as long as the process.
-export SWIFT_BACKTRACE=enable=no
-export ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=32:${ASAN_OPTIONS:-}
-
-build() {
-    swift build --package-path fuzz -c release --sanitize=fuzzer \
-        -Xswiftc -sanitize=fuzzer,address -Xcc -fsanitize=fuzzer-no-link,address "$@"
-}
-
 echo "fuzz: building"
+binaries=$(fuzz/build.sh fuzzer)
 mkdir -p var/fuzz fuzz/artifacts
-log=var/fuzz/build.log
-if ! build > "$log" 2>&1; then
-    cat "$log" >&2
-    exit 1
-fi
-binaries=$(build --show-bin-path)
-
-size_max() {
-    case $1 in
-        node) echo 4096 ;;
-        frames) echo 8192 ;;
-        inflate) echo 4096 ;;
-        address) echo 512 ;;
-        scram) echo 2100 ;;
-        session) echo 1024 ;;
-    esac
-}
 
 canary() {
     local output=var/fuzz/canary.log
@@ -73,30 +42,24 @@ canary() {
         return 1
     fi
     rm -f var/fuzz/canary-crash-*
-    echo "fuzz: canary   found, as it must be"
+    echo "fuzz: canary     found, as it must be"
 }
 
 # fuzz TARGET: 1 when it found something.
 fuzz() {
-    local target=$1 output=var/fuzz/$1.log found=var/fuzz/$1 status=0 arguments=()
-    mkdir -p "$found"
-    [ -s "fuzz/dictionaries/$target.dict" ] && arguments+=("-dict=fuzz/dictionaries/$target.dict")
-    timeout $((seconds + 120)) "$binaries/$target" -max_total_time="$seconds" \
-        -max_len="$(size_max "$target")" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
-        -artifact_prefix="fuzz/artifacts/$target-" "${arguments[@]}" \
-        "$found" "fuzz/corpus/$target" > "$output" 2>&1 < /dev/null || status=$?
-    local count
-    count=$(sed -n 's/^stat::number_of_executed_units: *//p' "$output" | tail -1)
+    local target=$1 output=var/fuzz/$1.log status=0 count
+    run_fuzzer "$binaries" "$target" "$seconds" "$output" || status=$?
+    count=$(executed "$output")
     # A fuzzer that ran nothing has proved nothing.
     if [ "$status" -eq 0 ] && [ "${count:-0}" -gt 0 ]; then
-        printf 'fuzz: %-8s %s executions\n' "$target" "$count"
+        printf 'fuzz: %-10s %s executions\n' "$target" "$count"
         executions=$((executions + count))
         return 0
     fi
     tail -n 60 "$output" >&2
     local input
     input=$(sed -n 's/.*Test unit written to //p' "$output" | tail -1)
-    printf 'fuzz: %-8s FAILED (status %s, log in %s)\n' "$target" "$status" "$output" >&2
+    printf 'fuzz: %-10s FAILED (status %s, log in %s)\n' "$target" "$status" "$output" >&2
     if [ -n "$input" ]; then
         echo "fuzz: reproduce with" >&2
         echo "    SWIFT_BACKTRACE=enable=no $binaries/$target $input" >&2

@@ -2,6 +2,11 @@
 #include "CLinux.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <malloc.h>
+#include <net/if.h>
+#include <net/route.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -10,10 +15,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -23,6 +30,7 @@ _Static_assert(CLINUX_ERROR == EPOLLERR, "EPOLLERR");
 _Static_assert(CLINUX_HANGUP == EPOLLHUP, "EPOLLHUP");
 _Static_assert(CLINUX_PEER_CLOSED == EPOLLRDHUP, "EPOLLRDHUP");
 _Static_assert((1u << 31) == (uint32_t)EPOLLET, "EPOLLET");
+_Static_assert(CLINUX_INTERFACE_NAME_SIZE == IFNAMSIZ, "IFNAMSIZ");
 _Static_assert(sizeof(struct epoll_event) <= sizeof(struct clinux_event), "events widen in place");
 
 // Polling
@@ -288,6 +296,78 @@ int clinux_set_reset_on_close(int descriptor) {
     return setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
 }
 
+// Network devices
+
+static int close_failed(int descriptor) {
+    int code = errno;
+    close(descriptor);
+    errno = code;
+    return -1;
+}
+
+int clinux_tun_open(char *name) {
+    int descriptor = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (descriptor < 0) return -1;
+    struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};
+    memcpy(request.ifr_name, name, IFNAMSIZ - 1);
+    if (ioctl(descriptor, TUNSETIFF, &request) < 0) return close_failed(descriptor);
+    memcpy(name, request.ifr_name, IFNAMSIZ);
+    return descriptor;
+}
+
+// The calls on interfaces and routes go through any socket.
+static int control_interface(unsigned long operation, void *request) {
+    int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return -1;
+    if (ioctl(descriptor, operation, request) < 0) return close_failed(descriptor);
+    close(descriptor);
+    return 0;
+}
+
+static struct ifreq interface_request(const char *name) {
+    struct ifreq request = {0};
+    strncpy(request.ifr_name, name, IFNAMSIZ - 1);
+    return request;
+}
+
+int clinux_interface_up(const char *name) {
+    struct ifreq request = interface_request(name);
+    if (control_interface(SIOCGIFFLAGS, &request) < 0) return -1;
+    request.ifr_flags |= IFF_UP;
+    return control_interface(SIOCSIFFLAGS, &request);
+}
+
+int clinux_interface_start(const char *name, int packet_size_max, int queue_count) {
+    struct ifreq request = interface_request(name);
+    request.ifr_mtu = packet_size_max;
+    if (control_interface(SIOCSIFMTU, &request) < 0) return -1;
+    request = interface_request(name);
+    request.ifr_qlen = queue_count;
+    if (control_interface(SIOCSIFTXQLEN, &request) < 0) return -1;
+    return clinux_interface_up(name);
+}
+
+static struct sockaddr route_address(uint32_t address) {
+    struct sockaddr_in native = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(address)};
+    struct sockaddr generic;
+    memcpy(&generic, &native, sizeof generic);
+    return generic;
+}
+
+int clinux_route_add(const char *name, uint32_t network, uint32_t mask) {
+    char device[IFNAMSIZ] = {0};
+    strncpy(device, name, IFNAMSIZ - 1);
+    struct rtentry route = {
+        .rt_dst = route_address(network),
+        .rt_genmask = route_address(mask),
+        .rt_flags = RTF_UP,
+        .rt_dev = device,
+    };
+    return control_interface(SIOCADDRT, &route);
+}
+
+int clinux_unshare_network(void) { return unshare(CLONE_NEWNET); }
+
 // Process and threads
 
 int clinux_set_thread_name(const char *name) {
@@ -325,3 +405,22 @@ int clinux_process_usage(uint64_t *user_ns, uint64_t *system_ns) {
 }
 
 long clinux_page_size(void) { return sysconf(_SC_PAGESIZE); }
+
+int clinux_core_count(void) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) < 0) return (int)sysconf(_SC_NPROCESSORS_ONLN);
+    return CPU_COUNT(&set);
+}
+
+// By number: the wrapper is younger than the call.
+int clinux_close_range(uint32_t first, uint32_t last) {
+    return (int)syscall(SYS_close_range, first, last, 0);
+}
+
+bool clinux_allocator_configure(int arena_count_max, int mmap_threshold, int trim_threshold) {
+    return mallopt(M_ARENA_MAX, arena_count_max) == 1 &&
+           mallopt(M_MMAP_THRESHOLD, mmap_threshold) == 1 &&
+           mallopt(M_TRIM_THRESHOLD, trim_threshold) == 1;
+}
+
+bool clinux_allocator_trim(void) { return malloc_trim(0) == 1; }

@@ -1,8 +1,10 @@
 // A Tern client for applications: one account's device, kept connected.
 //
-//     let client = try Client(configuration)
+//     let client = try Client(configuration, store: store)
 //     try client.start()
 //     for await event in client.events { … }
+//
+// docs/CLIENT.md has a whole example.
 //
 // The work is done by one thread (Driver); this type hands it commands and never blocks.
 
@@ -21,16 +23,24 @@ public final class Client: Sendable {
     /// What happens, in order; ends after `stopped`. One consumer.
     public let events: AsyncStream<ClientEvent>
 
-    /// Prepares a client; nothing is connected before `start`.
+    /// Prepares a client that goes on from what `store` holds; nothing is connected before `start`.
     /// Throws `invalidConfiguration` for an address without a user, a password that no account can
-    /// have, a domain that the protocol cannot carry or an unusable file of certificates.
-    public init(_ configuration: ClientConfiguration) throws(ClientError) {
+    /// have, a domain that the protocol cannot carry or an unusable file of certificates, and
+    /// `storeFailed`.
+    public init(
+        _ configuration: ClientConfiguration, store: any ClientStore = MemoryClientStore()
+    ) throws(ClientError) {
         let jid = configuration.jid
         guard jid.local != nil else {
             throw .invalidConfiguration("\(jid) names no user")
         }
-        guard let password = PasswordPreparation.prepare(configuration.password) else {
-            throw .invalidConfiguration("the password is empty, too long or has control characters")
+        var password: [UInt8]?
+        if let text = configuration.password {
+            password = PasswordPreparation.prepare(text)
+            guard password != nil else {
+                throw .invalidConfiguration(
+                    "the password is empty, too long or has control characters")
+            }
         }
         guard let context = WireContexts.context(domain: jid.domain) else {
             throw .invalidConfiguration("\(jid.domain) cannot be a domain")
@@ -42,18 +52,26 @@ public final class Client: Sendable {
         } catch {
             throw .invalidConfiguration("\(error)")
         }
+        let kept: ClientState
+        do throws(ClientStoreError) {
+            kept = try store.load()
+        } catch {
+            throw .storeFailed(error.description)
+        }
         let session = ClientSession(
             configuration: ClientSession.Configuration(
                 jid: jid.bare, device: configuration.device, password: password,
                 channelBinding: configuration.channelBinding,
-                isAvailable: configuration.isAvailable),
-            context: context, cryptography: OpenSSLCryptography())
+                isAvailable: configuration.isAvailable, wantsToken: configuration.wantsToken,
+                pingAfterMs: configuration.pingAfterMs),
+            context: context, cryptography: OpenSSLCryptography(), kept: kept)
         let driver = try Driver(
-            configuration: configuration, session: session, tlsContext: tlsContext)
+            configuration: configuration, session: session, store: store, kept: kept,
+            tlsContext: tlsContext)
         self.driver = driver
         events = AsyncStream(
             unfolding: { await driver.events.next() },
-            onCancel: { driver.events.cancelWaiter() })
+            onCancel: { driver.events.abandon() })
     }
 
     deinit {
@@ -78,11 +96,27 @@ public final class Client: Sendable {
     public func send(
         to: JID, body: String, id: StanzaID? = nil
     ) async throws(ClientError) -> StanzaID {
+        try await push(to: to, body: body, id: id, untilAcked: true)
+    }
+
+    /// Puts a text into the outbox and returns its id once the store has it: from then on it is sent,
+    /// also by a later process. `acked`, `delivered`, `read` or `failed` follow.
+    /// Throws `outboxFull`, `bodySize`, `duplicateID`, `invalidAddress`, `closed`, or what stopped the
+    /// client.
+    public func post(
+        to: JID, body: String, id: StanzaID? = nil
+    ) async throws(ClientError) -> StanzaID {
+        try await push(to: to, body: body, id: id, untilAcked: false)
+    }
+
+    private func push(
+        to: JID, body: String, id: StanzaID?, untilAcked: Bool
+    ) async throws(ClientError) -> StanzaID {
         let message = OutgoingMessage(to: to, id: id ?? Self.makeID(), body: body)
         let result = await withCheckedContinuation {
             (continuation: CheckedContinuation<Result<StanzaID, ClientError>, Never>) in
             do throws(ClientError) {
-                try driver.commands.push(message, continuation)
+                try driver.commands.push(message, untilAcked: untilAcked, continuation)
             } catch {
                 continuation.resume(returning: .failure(error))
             }
@@ -90,21 +124,67 @@ public final class Client: Sendable {
         return try result.get()
     }
 
-    /// Sends a text and returns at once with its id; `acked`, `delivered`, `read` or `failed` follow.
-    /// Throws `outboxFull`, `bodySize`, `duplicateID`, `invalidAddress`, `closed`, or what stopped the
-    /// client.
-    public func post(
-        to: JID, body: String, id: StanzaID? = nil
-    ) throws(ClientError) -> StanzaID {
-        let id = id ?? Self.makeID()
-        try driver.commands.push(OutgoingMessage(to: to, id: id, body: body), nil)
-        return id
+    /// Says that the app has dealt with a message, and returns once the store knows: from then on the
+    /// message is never given to the app again, in this or a later process. Only then the server learns
+    /// that this device has it, and its sender gets the second tick. A message that was not acknowledged
+    /// is given again to a later process, and to this one never twice.
+    /// Throws `tooManyRequests`, `closed`, or what stopped the client.
+    public func acknowledge(_ message: IncomingMessage) async throws(ClientError) {
+        try await acknowledge(message.id, from: message.from, isRead: false)
     }
 
-    /// Tells the sender of a message that a person has read it. Throws `tooManyRequests`, `closed`, or what stopped
-    /// the client.
-    public func markRead(_ message: IncomingMessage) throws(ClientError) {
-        try driver.commands.push(.markRead(message.id, from: message.from))
+    /// The same for a copy of what another device of the account sent; nobody is told.
+    public func acknowledge(_ copy: SentMessage) async throws(ClientError) {
+        try await acknowledge(copy.id, from: copy.from, isRead: false)
+    }
+
+    /// Tells the sender of a message that a person has read it, which acknowledges it too. Returns once the
+    /// store knows. Throws `outboxFull`, `tooManyRequests`, `closed`, or what stopped the client.
+    public func markRead(_ message: IncomingMessage) async throws(ClientError) {
+        try await acknowledge(message.id, from: message.from, isRead: true)
+    }
+
+    private func acknowledge(
+        _ id: StanzaID, from sender: JID, isRead: Bool
+    ) async throws(ClientError) {
+        let result = await withCheckedContinuation {
+            (continuation: CheckedContinuation<Result<Void, ClientError>, Never>) in
+            do throws(ClientError) {
+                try driver.commands.push(
+                    .acknowledge(id, from: sender, isRead: isRead, continuation))
+            } catch {
+                continuation.resume(returning: .failure(error))
+            }
+        }
+        try result.get()
+    }
+
+    /// Where a message stands that was sent by this client or, with the same store, an earlier one; nil
+    /// when it is not known, or not any more (`ClientLimits.recordCountMax`). Throws `tooManyRequests`,
+    /// `closed`, or what stopped the client.
+    public func state(of id: StanzaID) async throws(ClientError) -> MessageState? {
+        let result = await withCheckedContinuation {
+            (continuation: CheckedContinuation<Result<MessageState?, ClientError>, Never>) in
+            do throws(ClientError) {
+                try driver.commands.push(.state(id, continuation))
+            } catch {
+                continuation.resume(returning: .failure(error))
+            }
+        }
+        return try result.get()
+    }
+
+    /// The messages that the server has not acked, oldest first. Errors as `state`.
+    public func outbox() async throws(ClientError) -> [OutgoingMessage] {
+        let result = await withCheckedContinuation {
+            (continuation: CheckedContinuation<Result<[OutgoingMessage], ClientError>, Never>) in
+            do throws(ClientError) {
+                try driver.commands.push(.outbox(continuation))
+            } catch {
+                continuation.resume(returning: .failure(error))
+            }
+        }
+        return try result.get()
     }
 
     /// Says that the user is writing to `to`, or has stopped. Lost when there is no connection.
@@ -150,7 +230,8 @@ public final class Client: Sendable {
     // MARK: The end
 
     /// Ends the stream in order, sends what was produced, closes TLS and returns when the thread is
-    /// done, at most `ClientLimits.closeTimeoutMs` later per step. Messages without an ack fail.
+    /// done, at most `ClientLimits.closeTimeoutMs` later per step. Those who wait for acks are told
+    /// `closed`; the messages stay in the store.
     public func close() async {
         guard isStarted.withLock({ $0 }) else { return }
         await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
@@ -162,8 +243,8 @@ public final class Client: Sendable {
         }
     }
 
-    /// A fresh message id: 80 random bits. Upper-case hex is packed on the wire.
-    private static func makeID() -> StanzaID {
+    /// A fresh message id, for those who must know it before `post` returns: 80 random bits. Upper-case hex is packed on the wire.
+    public static func makeID() -> StanzaID {
         var random = SystemRandomNumberGenerator()
         var text = ""
         for _ in 0..<10 {

@@ -48,8 +48,8 @@ public struct ClientConfiguration: Sendable {
     public var jid: JID
     /// This device's number.
     public var device: UInt8
-    /// The account's password.
-    public var password: String
+    /// The account's password; nil to log in with the store's token alone.
+    public var password: String?
     /// A PEM file with the certificates to trust; nil for the system's.
     public var caFile: String?
     /// When to try again.
@@ -58,11 +58,17 @@ public struct ClientConfiguration: Sendable {
     public var channelBinding = ChannelBinding.required
     /// Whether contacts are told that this device is available.
     public var isAvailable = true
+    /// Whether the server is asked for login tokens. Only a store that outlives the client has a use for
+    /// them, and for reconnecting in one flight. One that a login with the password brings ends those that
+    /// the device had.
+    public var wantsToken = true
+    /// Silence after which the client asks the server whether it is there.
+    public var pingAfterMs = ClientLimits.pingAfterMs
 
     /// A configuration for one account's device on one server.
     public init(
         host: String, port: UInt16 = 5223, serverName: String? = nil, jid: JID, device: UInt8 = 0,
-        password: String, caFile: String? = nil
+        password: String?, caFile: String? = nil
     ) {
         self.host = host
         self.port = port

@@ -34,6 +34,8 @@ public enum ClientError: Error, Sendable, Equatable {
     case unavailable(String)
     /// The server broke the protocol.
     case protocolViolation(String)
+    /// The store could not keep the client's state.
+    case storeFailed(String)
 }
 
 extension ClientError: CustomStringConvertible {
@@ -57,6 +59,7 @@ extension ClientError: CustomStringConvertible {
         case .replaced: "another login of the same device took over"
         case .unavailable(let reason): "cannot reach the server: \(reason)"
         case .protocolViolation(let text): "protocol error: \(text)"
+        case .storeFailed(let text): "the client's store: \(text)"
         }
     }
 }
@@ -73,6 +76,10 @@ public enum DisconnectReason: Sendable, Equatable {
     case timeout(String)
     /// The server refused the login.
     case authenticationFailed(condition: String)
+    /// The server does not take the login token, or not any more; the password comes next.
+    case tokenRefused
+    /// The store could not keep the client's state.
+    case storeFailed(String)
     /// The server's signature was wrong.
     case serverNotVerified
     /// The server closed the stream with this condition.
@@ -95,12 +102,17 @@ public enum DisconnectReason: Sendable, Equatable {
         case .certificateRejected(let text): .certificateRejected(text)
         case .replaced: .replaced
         case .streamError(let condition, let text):
+            // Only what docs/PROTOCOL.md says to come back after: nothing else gets better by itself.
             switch condition {
-            case "host-unknown", "invalid-from", "not-authorized", "unsupported-version":
-                .refused(condition: condition, text: text)
-            default: nil
+            case "connection-timeout", "internal-server-error", "reset", "resource-constraint",
+                "see-other-host", "system-shutdown", "undefined-condition":
+                nil
+            default: .refused(condition: condition, text: text)
             }
-        case .network, .tls, .timeout, .protocolViolation, .closedByServer, .requested: nil
+        case .storeFailed(let text): .storeFailed(text)
+        case .network, .tls, .timeout, .protocolViolation, .closedByServer, .requested,
+            .tokenRefused:
+            nil
         }
     }
 
@@ -113,7 +125,9 @@ public enum DisconnectReason: Sendable, Equatable {
         case .replaced: .replaced
         case .protocolViolation(let text): .protocolViolation(text)
         case .requested: .closed
-        case .network, .tls, .timeout, .streamError, .closedByServer: .unavailable(description)
+        case .storeFailed(let text): .storeFailed(text)
+        case .network, .tls, .timeout, .streamError, .closedByServer, .tokenRefused:
+            .unavailable(description)
         }
     }
 }
@@ -127,6 +141,8 @@ extension DisconnectReason: CustomStringConvertible {
         case .tls(let text): "TLS: \(text)"
         case .timeout(let text): "\(text) timed out"
         case .authenticationFailed(let condition): "login refused: \(condition)"
+        case .tokenRefused: "the login token is not valid any more"
+        case .storeFailed(let text): "the client's store: \(text)"
         case .serverNotVerified: "the server did not prove its identity in the login"
         case .streamError(let condition, let text):
             "closed by the server: \(condition)" + (text.map { " (\($0))" } ?? "")

@@ -13,7 +13,7 @@ public func fuzzAddress(_ bytes: UnsafeRawBufferPointer) {
     precondition(Localpart(text) == Localpart(ascii: bytes), "\(text): two opinions on a name")
     precondition(StanzaID(text) == StanzaID(ascii: bytes), "\(text): two opinions on an id")
     if let jid = JID(text) {
-        precondition(isSame(jid.description, text), "\(text) is printed as \(jid)")
+        precondition(FuzzWorld.areSame(jid.description, text), "\(text) is printed as \(jid)")
         precondition(JID.isDomain(jid.domain), "\(jid.domain) is no domain")
         let rebuilt = JID(local: jid.local, domain: jid.domain, device: jid.device)
         precondition(rebuilt == jid, "\(jid) cannot be rebuilt")
@@ -31,7 +31,8 @@ private func checkValue(_ text: String) {
         try node.encode(into: &buffer, context: context)
         let again = try Node.decode(buffer.bytes, context: context)
         precondition(again.attributes.count == 1, "\(again)")
-        precondition(isSame(again.attributes[0].value, text), "\(text) is read as \(again)")
+        precondition(
+            FuzzWorld.areSame(again.attributes[0].value, text), "\(text) is read as \(again)")
         var reader = NodeReader(buffer.bytes, context: context)
         _ = try reader.readHead()
         let (_, value) = try reader.readAttribute()
@@ -55,9 +56,4 @@ private func checkPassword(_ text: String) {
     }
     let twice = PasswordPreparation.prepare(again)
     precondition(twice == prepared, "\(prepared) is prepared again as \(String(describing: twice))")
-}
-
-/// Whether two texts are the same bytes; Strings compare canonically.
-private func isSame(_ left: String, _ right: String) -> Bool {
-    left.utf8.elementsEqual(right.utf8)
 }

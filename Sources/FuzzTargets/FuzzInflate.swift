@@ -3,51 +3,70 @@
 internal import Base
 internal import Wire
 
-/// The first two bytes are the limit; the rest is taken as a zlib stream, then as something to deflate.
+/// The first bit says whether with the preset dictionary, 15 bits are the limit; the rest is taken as a
+/// stream, then as something to deflate.
 public func fuzzInflate(_ bytes: UnsafeRawBufferPointer) {
     guard bytes.count >= 2 else { return }
-    let sizeMax = Int(bytes[0]) << 8 | Int(bytes[1])
-    let stream = [UInt8](bytes.dropFirst(2))
-    var inflater = Inflater()
-    var output = ByteBuffer()
-    output.append(0xA5)
-    do throws(WireError) {
-        try inflater.inflate(stream.span.bytes, into: &output, sizeMax: sizeMax)
-        precondition(output.count - 1 <= sizeMax, "\(output.count - 1) bytes of \(sizeMax)")
-        // The limit is exact: one byte less refuses it.
-        let size = output.count - 1
-        if size > 0 { checkRefusal(stream, sizeMax: size - 1) }
-    } catch {
-        precondition(output.count == 1, "\(output.count - 1) bytes were left behind: \(error)")
+    let compression: Compression = bytes[0] & 0x80 == 0 ? .zlib : .preset(.version1)
+    let sizeMax = Int(bytes[0] & 0x7F) << 8 | Int(bytes[1])
+    let stream = UnsafeRawBufferPointer(rebasing: bytes[2...])
+    FuzzWorld.withWorkshop { workshop in
+        workshop.buffer.append(0xA5)
+        do throws(WireError) {
+            try workshop.inflater.inflate(
+                stream.bytes, compression, into: &workshop.buffer, sizeMax: sizeMax)
+            let size = workshop.buffer.count - 1
+            precondition(size >= 0 && size <= sizeMax, "\(size) bytes of \(sizeMax)")
+            // The limit is exact: one byte less refuses it.
+            if size > 0 { checkRefusal(stream, compression, sizeMax: size - 1, &workshop) }
+        } catch {
+            let size = workshop.buffer.count - 1
+            precondition(size == 0, "\(size) bytes were left behind: \(error)")
+        }
+        let before = workshop.buffer.withUnsafeBytes { $0[0] }
+        precondition(before == 0xA5, "what was there before changed")
+        if compression == .zlib {
+            checkRoundTrip(
+                stream, &workshop.buffer, &workshop.other, &workshop.deflater, &workshop.inflater)
+        } else {
+            checkRoundTrip(
+                stream, &workshop.buffer, &workshop.other, &workshop.presetDeflater,
+                &workshop.inflater)
+        }
     }
-    precondition(output.copy().first == 0xA5, "what was there before changed")
-    checkRoundTrip(stream, &inflater)
 }
 
-private func checkRefusal(_ stream: [UInt8], sizeMax: Int) {
-    var inflater = Inflater()
-    var output = ByteBuffer()
+private func checkRefusal(
+    _ stream: UnsafeRawBufferPointer, _ compression: Compression, sizeMax: Int,
+    _ workshop: inout Workshop
+) {
     do throws(WireError) {
-        try inflater.inflate(stream.span.bytes, into: &output, sizeMax: sizeMax)
-        preconditionFailure("\(output.count) bytes where \(sizeMax) are allowed")
+        try workshop.inflater.inflate(
+            stream.bytes, compression, into: &workshop.other, sizeMax: sizeMax)
+        preconditionFailure("more than \(sizeMax) bytes")
     } catch {
         precondition(error == .inflatedSizeExceeded, "\(error) for one byte too many")
-        precondition(output.isEmpty, "\(output.count) bytes were left behind")
+        precondition(workshop.other.isEmpty, "bytes were left behind")
     }
 }
 
-private func checkRoundTrip(_ bytes: [UInt8], _ inflater: inout Inflater) {
-    var deflater = Deflater()
-    var deflated = ByteBuffer()
-    guard deflater.deflate(bytes.span.bytes, into: &deflated) else {
-        precondition(deflated.isEmpty, "\(deflated.count) bytes were left behind")
+private func checkRoundTrip(
+    _ bytes: UnsafeRawBufferPointer, _ buffer: inout ByteBuffer, _ other: inout ByteBuffer,
+    _ deflater: inout Deflater, _ inflater: inout Inflater
+) {
+    buffer.clear()
+    other.clear()
+    guard deflater.deflate(bytes.bytes, into: &buffer) else {
+        precondition(buffer.isEmpty, "bytes were left behind")
         return
     }
-    precondition(deflated.count < bytes.count, "deflated, and not smaller")
-    var inflated = ByteBuffer()
+    let size = buffer.count
+    precondition(size < bytes.count, "deflated, and not smaller")
     do throws(WireError) {
-        try inflater.inflate(deflated.bytes, into: &inflated, sizeMax: bytes.count)
-        precondition(inflated.copy() == bytes, "inflated to something else")
+        try inflater.inflate(
+            buffer.bytes, deflater.compression, into: &other, sizeMax: bytes.count)
+        let isSame = other.withUnsafeBytes { FuzzWorld.areSame($0, bytes) }
+        precondition(isSame, "inflated to something else")
     } catch {
         preconditionFailure("our own stream: \(error)")
     }

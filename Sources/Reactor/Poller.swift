@@ -63,6 +63,8 @@ package struct Poller: ~Copyable {
     private let events: UnsafeMutablePointer<clinux_event>
     /// How many events one wait reports at most.
     package let eventCountMax: Int
+    /// The descriptor's number.
+    package var descriptor: Int32 { epoll.rawValue }
     /// How many events the last wait reported.
     package private(set) var eventCount = 0
 

@@ -33,6 +33,14 @@ extension Socket {
     package static func listen(
         _ address: SocketAddress, reusePort: Bool = false, backlog: Int32 = 4096
     ) throws(ReactorError) -> Socket {
+        let socket = try bound(address, reusePort: reusePort)
+        try checkedCall("listen") { Int(Glibc.listen(socket.rawValue, backlog)) }
+        return socket
+    }
+
+    private static func bound(
+        _ address: SocketAddress, reusePort: Bool
+    ) throws(ReactorError) -> Socket {
         let socket = try open(address.version)
         let raw = socket.rawValue
         try checkedCall("SO_REUSEADDR") { Int(clinux_set_reuse_address(raw)) }
@@ -42,8 +50,13 @@ extension Socket {
         }
         var native = address.raw
         try checkedCall("bind") { Int(clinux_bind(raw, &native)) }
-        try checkedCall("listen") { Int(Glibc.listen(raw, backlog)) }
         return socket
+    }
+
+    /// Holds an address for listeners with `reusePort` without listening: the port stays ours, also while
+    /// none of them is open. Port 0 for one of the kernel's choice.
+    package static func reserve(_ address: SocketAddress) throws(ReactorError) -> Socket {
+        try bound(address, reusePort: true)
     }
 
     /// Takes the next waiting connection.

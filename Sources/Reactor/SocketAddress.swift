@@ -105,6 +105,9 @@ package struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// The IPv4 address, most significant byte first; nil for one of IPv6.
+    package var ipv4: UInt32? { version == .v4 ? UInt32(truncatingIfNeeded: low) : nil }
+
     /// Whom to count a connection against: the IPv4 address or the IPv6 /64 network, as one word.
     package var sourceKey: UInt64 {
         switch version {

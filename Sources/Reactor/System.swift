@@ -63,9 +63,16 @@ package struct SignalSource: ~Copyable {
 
 /// The process's limits on descriptors.
 package enum ResourceLimits {
-    /// Raises the limit on open descriptors to what the system allows; returns it.
+    /// Raises the limit on open descriptors to what the system allows; returns it. A privileged process
+    /// goes up to `fs.nr_open`, any other to its hard limit.
     @discardableResult
     package static func raiseDescriptorLimit() throws(ReactorError) -> Int {
+        let most = try MachineFacts.read().descriptorLimitMax
+        if case .value = systemCall({
+            Int(clinux_set_descriptor_limit(UInt64(most), UInt64(most)))
+        }) {
+            return most
+        }
         var soft: UInt64 = 0
         var hard: UInt64 = 0
         try checkedCall("getrlimit") { Int(clinux_descriptor_limit(&soft, &hard)) }
@@ -89,6 +96,22 @@ package enum ResourceLimits {
     package static func unshareDescriptors() throws(ReactorError) {
         try checkedCall("unshare") { Int(clinux_unshare_descriptors()) }
     }
+
+    /// Closes all descriptors of the calling thread's table but these. Whoever owns one of the others in
+    /// this table must never use it again: call it only right after `unshareDescriptors`.
+    package static func closeDescriptors(except kept: [Int32]) throws(ReactorError) {
+        var first: UInt32 = 0
+        for descriptor in kept.sorted() where descriptor >= 0 {
+            let kept = UInt32(descriptor)
+            if kept > first { try closeRange(first, kept - 1) }
+            first = max(first, kept + 1)
+        }
+        try closeRange(first, UInt32.max)
+    }
+
+    private static func closeRange(_ first: UInt32, _ last: UInt32) throws(ReactorError) {
+        try checkedCall("close_range") { Int(clinux_close_range(first, last)) }
+    }
 }
 
 /// Processor time and memory used.
@@ -106,18 +129,8 @@ package enum ResourceUsage {
 
     /// Resident memory of the process in bytes; 0 when the system does not tell.
     package static func residentSize() -> Int {
-        let raw = systemCall { Int(open("/proc/self/statm", O_RDONLY | O_CLOEXEC)) }
-        guard case .value(let number) = raw else { return 0 }
-        let file = FileDescriptor(owning: Int32(number))
-        var text = [UInt8](repeating: 0, count: 128)
-        let result = text.withUnsafeMutableBytes { buffer in
-            systemCall { Glibc.read(file.rawValue, buffer.baseAddress, buffer.count) }
-        }
-        guard case .value(let size) = result else { return 0 }
-        let fields = text[..<size].split(separator: UInt8(ascii: " "))
-        guard fields.count > 1, let pages = Int(String(decoding: fields[1], as: UTF8.self)) else {
-            return 0
-        }
+        let fields = SystemFile.text("/proc/self/statm").split(separator: " ")
+        guard fields.count > 1, let pages = Int(fields[1]) else { return 0 }
         return pages * clinux_page_size()
     }
 }

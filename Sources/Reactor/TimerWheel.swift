@@ -6,28 +6,50 @@
 // Invariant: all higher groups are those of the current tick, and the slot is later than the current
 // one of its level. So the earliest slot of the lowest level in use is the next to look at, an empty
 // wheel jumps any distance at once, and each timer moves at most four times.
+//
+// A slot of a high level may hold every timer there is, so its move can be spread over several calls:
+// until it is done, `currentTick` stands at the slot's beginning.
 
 package import Base
 
 /// Which timer, and which tenant of its place. A stale one is harmless.
 package struct TimerID: Hashable, Sendable {
-    fileprivate(set) var index: UInt32
-    fileprivate(set) var generation: UInt32
+    fileprivate let slot: SlotID
 
     /// No timer: to cancel it does nothing.
-    package static var none: TimerID { TimerID(index: 0, generation: 0) }
+    package static var none: TimerID { TimerID(slot: SlotID(word: 0)) }
 }
 
 /// Timers with a token each, in milliseconds, rounded up to ticks.
 package struct TimerWheel: ~Copyable {
-    private struct Node {
-        var tick: UInt64 = 0
-        var token: UInt64 = 0
+    // 24 bytes without padding: there is one for each connection. Not private: modules that own a wheel
+    // need the node's metadata to lay it out.
+    struct Node {
+        private static var tickMax: UInt64 { 1 << 48 - 1 }
+
+        private let tokenLow: UInt32
+        private let tokenHigh: UInt32
+        private let tickLow: UInt32
+        private let tickHigh: UInt16
+        var list: UInt16 = 0
         var next: UInt32 = .max
         var previous: UInt32 = .max
-        // Odd while the timer lives.
-        var generation: UInt32 = 0
-        var list: UInt16 = 0
+
+        init(token: UInt64, tick: UInt64) {
+            tokenLow = UInt32(truncatingIfNeeded: token)
+            tokenHigh = UInt32(truncatingIfNeeded: token >> 32)
+            let tick = min(tick, Self.tickMax)
+            tickLow = UInt32(truncatingIfNeeded: tick)
+            tickHigh = UInt16(truncatingIfNeeded: tick >> 32)
+        }
+
+        var token: UInt64 { UInt64(tokenHigh) << 32 | UInt64(tokenLow) }
+
+        /// Ticks that do not fit, thousands of years away, are the end of time.
+        var tick: UInt64 {
+            let tick = UInt64(tickHigh) << 32 | UInt64(tickLow)
+            return tick == Self.tickMax ? .max : tick
+        }
     }
 
     private struct List {
@@ -41,16 +63,14 @@ package struct TimerWheel: ~Copyable {
     private static var slotBits: Int { 6 }
     private static var beyondList: Int { levelCount * slotCount }
     private static var expiredList: Int { beyondList + 1 }
-    private static var chunkCount: Int { 1024 }
 
-    private var chunks: [UnsafeMutablePointer<Node>] = []
-    private var firstFree: UInt32 = .max
+    private var nodes = Slab<Node>(countMax: Int(UInt32.max) - 1)
     private var lists = [List](repeating: List(), count: 4 * 64 + 2)
     // One bit a slot that is not empty, one word a level.
     private var occupied: InlineArray<4, UInt64> = InlineArray(repeating: 0)
     private var currentTick: UInt64
-    /// Timers that neither fired nor were cancelled.
-    package private(set) var count = 0
+    /// The list whose timers are being moved down.
+    private var moving: Int?
     /// The wheel's resolution.
     package let tickMs: UInt64
 
@@ -61,28 +81,17 @@ package struct TimerWheel: ~Copyable {
         currentTick = start.milliseconds / tickMs
     }
 
-    deinit {
-        for chunk in chunks { chunk.deallocate() }
-    }
-
     // MARK: Timers
 
     /// Sets a timer; one whose deadline is past fires with the next tick. O(1). The caller bounds the
     /// number of timers, as a rule by its connections.
     package mutating func schedule(deadline: Instant, token: UInt64) -> TimerID {
-        if firstFree == Self.noNode { addChunk() }
-        let index = firstFree
-        let node = node(at: index)
-        firstFree = node.pointee.next
-        let (whole, rest) = deadline.milliseconds.quotientAndRemainder(dividingBy: tickMs)
-        // Cannot wrap: `whole` is the largest number only with one-millisecond ticks and then rest is 0.
-        let rounded = rest == 0 ? whole : whole &+ 1
-        node.pointee.tick = max(rounded, currentTick + 1)
-        node.pointee.token = token
-        node.pointee.generation &+= 1  // wraps after 2^31 tenants of one place: harmless
-        append(index, to: place(of: node.pointee.tick))
-        count += 1
-        return TimerID(index: index, generation: node.pointee.generation)
+        let tick = max(tick(of: deadline), currentTick + 1)
+        guard let slot = nodes.insert(Node(token: token, tick: tick)) else {
+            preconditionFailure("2^32 timers")
+        }
+        append(slot.index, to: place(of: node(at: slot.index).pointee.tick))
+        return TimerID(slot: slot)
     }
 
     /// Takes a timer back, also one that expired and was not popped yet; false when it fired, was
@@ -90,28 +99,50 @@ package struct TimerWheel: ~Copyable {
     @discardableResult
     package mutating func cancel(_ id: TimerID) -> Bool {
         guard isLive(id) else { return false }
-        unlink(id.index)
-        free(id.index)
+        unlink(id.slot.index)
+        nodes.remove(id.slot)
         return true
     }
 
     /// Whether the timer neither fired nor was cancelled.
     package func isLive(_ id: TimerID) -> Bool {
-        guard id.generation & 1 == 1, Int(id.index) < chunks.count * Self.chunkCount else {
-            return false
-        }
-        return node(at: id.index).pointee.generation == id.generation
+        nodes.contains(id.slot)
+    }
+
+    /// Whether the timer is set and fires no later than one would that were set for `deadline`.
+    package func fires(_ id: TimerID, by deadline: Instant) -> Bool {
+        isLive(id) && node(at: id.slot.index).pointee.tick <= tick(of: deadline)
+    }
+
+    private func tick(of deadline: Instant) -> UInt64 {
+        let (whole, rest) = deadline.milliseconds.quotientAndRemainder(dividingBy: tickMs)
+        // Cannot wrap: `whole` is the largest number only with one-millisecond ticks and then rest is 0.
+        return rest == 0 ? whole : whole &+ 1
     }
 
     /// Moves the wheel on; timers that are due then wait for `popExpired`. A time before the last one
-    /// changes nothing.
-    package mutating func advance(to now: Instant) {
+    /// changes nothing. About `moveMax` timers at most change their slot in one call: if more have to, the
+    /// wheel asks to be called again at once, and stands still until it is done.
+    package mutating func advance(to now: Instant, moveMax: Int = .max) {
         let target = now.milliseconds / tickMs
-        while let (tick, list) = nextSlot(), tick <= target {
-            currentTick = list == Self.beyondList ? firstBlockBeyond(notAfter: target) : tick
-            redistribute(list)
+        var left = moveMax
+        while left > 0 {
+            if let list = moving {
+                left -= moveDown(list, countMax: left)
+                continue
+            }
+            guard let (tick, list) = nextSlot(), tick <= target else {
+                currentTick = max(currentTick, target)
+                return
+            }
+            if list == Self.beyondList {
+                currentTick = firstBlockBeyond(notAfter: target)
+                redistributeBeyond()
+            } else {
+                currentTick = tick
+                moving = list
+            }
         }
-        currentTick = max(currentTick, target)
     }
 
     /// Moves the wheel on and calls `body` with the token of each timer that is due, in order of ticks.
@@ -127,14 +158,14 @@ package struct TimerWheel: ~Copyable {
         guard index != Self.noNode else { return nil }
         let token = node(at: index).pointee.token
         unlink(index)
-        free(index)
+        nodes.remove(nodes.id(at: index))
         return token
     }
 
     /// Milliseconds from `now` until the wheel must be advanced again, rounded up to a tick; 0 when timers
     /// are due, nil when there are none. The look may find that nothing is due yet.
     package func nextDeadlineMs(after now: Instant) -> Int? {
-        if lists[Self.expiredList].first != Self.noNode { return 0 }
+        if moving != nil || lists[Self.expiredList].first != Self.noNode { return 0 }
         guard let (tick, _) = nextSlot() else { return nil }
         let (time, overflow) = tick.multipliedReportingOverflow(by: tickMs)
         let next = Instant(milliseconds: overflow ? .max : time)
@@ -179,11 +210,28 @@ package struct TimerWheel: ~Copyable {
         return level * Self.slotCount + slot
     }
 
-    /// Places the timers of a list anew, by the current tick, which is where the list's slot begins.
-    private mutating func redistribute(_ list: Int) {
-        var index = lists[list].first
-        lists[list] = List()
-        if list < Self.beyondList { occupied[list / Self.slotCount] &= ~(1 << UInt64(list & 63)) }
+    /// Places timers of the list anew, by the current tick, which is where the list's slot begins: all
+    /// come to lie in lower levels. Returns how many.
+    private mutating func moveDown(_ list: Int, countMax: Int) -> Int {
+        var count = 0
+        while count < countMax {
+            let index = lists[list].first
+            guard index != Self.noNode else {
+                moving = nil
+                break
+            }
+            unlink(index)
+            append(index, to: place(of: node(at: index).pointee.tick))
+            count += 1
+        }
+        return max(1, count)
+    }
+
+    /// The same for what lay beyond the levels, some of which may still do. O(timers beyond): nothing
+    /// that a gateway has by the thousand lies so far away.
+    private mutating func redistributeBeyond() {
+        var index = lists[Self.beyondList].first
+        lists[Self.beyondList] = List()
         while index != Self.noNode {
             let next = node(at: index).pointee.next
             append(index, to: place(of: node(at: index).pointee.tick))
@@ -226,30 +274,13 @@ package struct TimerWheel: ~Copyable {
         }
     }
 
-    private mutating func free(_ index: UInt32) {
-        let node = node(at: index)
-        node.pointee.generation &+= 1  // see schedule
-        node.pointee.next = firstFree
-        firstFree = index
-        count -= 1
-    }
+    private func node(at index: UInt32) -> UnsafeMutablePointer<Node> { nodes.pointer(at: index) }
 
-    private mutating func addChunk() {
-        let base = chunks.count * Self.chunkCount
-        precondition(base + Self.chunkCount < Int(UInt32.max), "more than 2^32 timers")
-        let chunk = UnsafeMutablePointer<Node>.allocate(capacity: Self.chunkCount)
-        for offset in 0..<Self.chunkCount {
-            let isLast = offset + 1 == Self.chunkCount
-            let next = isLast ? firstFree : UInt32(base + offset + 1)
-            (chunk + offset).initialize(to: Node(next: next))
-        }
-        chunks.append(chunk)
-        firstFree = UInt32(base)
-    }
+    /// Timers that neither fired nor were cancelled.
+    package var count: Int { nodes.count }
 
-    private func node(at index: UInt32) -> UnsafeMutablePointer<Node> {
-        chunks[Int(index) / Self.chunkCount] + Int(index) % Self.chunkCount
-    }
+    /// Bytes of memory that timers take.
+    package var allocatedSize: Int { nodes.allocatedSize }
 
     // MARK: Checks
 
@@ -261,10 +292,9 @@ package struct TimerWheel: ~Copyable {
             var index = lists[list].first
             while index != Self.noNode {
                 let node = node(at: index).pointee
-                precondition(node.generation & 1 == 1, "free node \(index) in list \(list)")
                 precondition(Int(node.list) == list, "node \(index) of \(node.list) in \(list)")
                 precondition(node.previous == previous, "broken link at node \(index)")
-                if list != Self.expiredList {
+                if list != Self.expiredList && list != moving {
                     precondition(node.tick > currentTick, "tick \(node.tick) at \(currentTick)")
                     precondition(place(of: node.tick) == list, "node \(index) misplaced in \(list)")
                 }
@@ -278,13 +308,5 @@ package struct TimerWheel: ~Copyable {
             precondition(isMarked == (previous != Self.noNode), "wrong mark of slot \(list)")
         }
         precondition(linked == count, "\(linked) linked of \(count)")
-        var free = 0
-        var index = firstFree
-        while index != Self.noNode {
-            precondition(node(at: index).pointee.generation & 1 == 0, "live node \(index) is free")
-            free += 1
-            index = node(at: index).pointee.next
-        }
-        precondition(free + linked == chunks.count * Self.chunkCount, "\(free) + \(linked) nodes")
     }
 }

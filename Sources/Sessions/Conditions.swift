@@ -69,6 +69,7 @@ package enum StreamError: Error, Sendable, Equatable, CaseIterable {
     case invalidFrom
     case notAuthorized
     case policyViolation
+    case reset
     case resourceConstraint
     case systemShutdown
     case unsupportedStanzaType
@@ -84,12 +85,19 @@ package enum StreamError: Error, Sendable, Equatable, CaseIterable {
         case .invalidFrom: .invalidFrom
         case .notAuthorized: .notAuthorized
         case .policyViolation: .policyViolation
+        case .reset: Self.resetToken
         case .resourceConstraint: .resourceConstraint
         case .systemShutdown: .systemShutdown
         case .unsupportedStanzaType: .unsupportedStanzaType
         case .unsupportedVersion: .unsupportedVersion
         }
     }
+
+    /// `reset` stands in the first of the double-byte tables, whose words have no names here.
+    private static let resetToken = Token(unchecked: 0x10E)
+
+    /// Whether it ends a session because something does not work that may soon work again.
+    var waitsForStore: Bool { self == .resourceConstraint || self == .internalServerError }
 }
 
 /// Why a login failed (RFC 6120 section 6.5).

@@ -10,17 +10,18 @@ extension Router {
         _ device: DeviceAddress, _ session: SessionAddress, _ isAvailable: Bool,
         at unixSeconds: UInt64, effects: inout [RouterEffect]
     ) {
-        guard let index = position(device, session), let before = users[device.user],
-            before.sessions[index].isAvailable != isAvailable || !before.sessions[index].hasSaid
-        else { return }
-        users[device.user]?.sessions[index].hasSaid = true
-        users[device.user]?.sessions[index].isAvailable = isAvailable
-        guard let after = users[device.user] else { return }
+        guard let position = position(device, session) else { return }
+        let place = position.place
+        let before = users[place].sessions[position.index]
+        guard before.isAvailable != isAvailable || !before.hasSaid else { return }
+        let wasAvailable = users[place].isAvailable
+        users[place].sessions[position.index].hasSaid = true
+        users[place].sessions[position.index].isAvailable = isAvailable
         // A further device that becomes available is no news to others, but it wants theirs.
-        let isNews = before.isAvailable != after.isAvailable
+        let isNews = wasAvailable != users[place].isAvailable
         guard isNews || isAvailable else { return }
         announce(
-            device.user, isAvailable ? device.device : nil, to: after.contacts, isAvailable,
+            device.user, isAvailable ? device.device : nil, to: users[place].contacts, isAvailable,
             isNews: isNews, at: unixSeconds, effects: &effects)
     }
 
@@ -41,18 +42,18 @@ extension Router {
     func presence(
         _ news: PresenceNews, at unixSeconds: UInt64, effects: inout [RouterEffect]
     ) {
-        guard let user = users[news.to], user.contacts.contains(news.from) else { return }
+        guard let place = users.place(of: news.to), users[place].knows(news.from) else { return }
         if news.isNews {
             let payload = StanzaWriter.presence(news, context: context)
             let reader = news.wantsReply ? nil : news.device
-            for online in user.sessions
+            for online in users[place].sessions
             where online.isAvailable && online.isOpen
                 && (reader == nil || reader == online.device)
             {
                 effects.append(.toSession(online.session, .deliver(payload)))
             }
         }
-        if news.wantsReply && user.isAvailable {
+        if news.wantsReply && users[place].isAvailable {
             let reply = PresenceNews(
                 from: news.to, to: news.from, device: news.device, isAvailable: true,
                 at: unixSeconds, isNews: true, wantsReply: false)
@@ -77,12 +78,12 @@ extension Router {
             return
         }
         effects.append(.toSession(request.session, .contacts(request.iq, contacts)))
-        guard let user = users[request.device.user] else { return }
-        let before = user.contacts
-        let after = Set(contacts)
-        users[request.device.user]?.contacts = after
-        guard user.isAvailable else { return }
         let name = request.device.user
+        guard let place = users.place(of: name) else { return }
+        let before = Set(users[place].contacts)
+        users[place].contacts = contacts.sorted()
+        guard users[place].isAvailable else { return }
+        let after = Set(contacts)
         announce(name, to: after.subtracting(before), true, at: unixSeconds, effects: &effects)
         announce(name, to: before.subtracting(after), false, at: unixSeconds, effects: &effects)
     }

@@ -12,39 +12,20 @@ package import Wire
 
 /// The home of some users.
 package struct Router {
-    /// An online user. Kept while at least one of its devices has a session.
-    struct OnlineUser {
-        /// Registered devices, online or not; nil while a new one may have joined them.
-        var devices: [UInt8]?
-        /// The last `openDevice` that was asked for: its answer knows every device.
-        var openingTicket: UInt64 = 0
-        var contacts: Set<Localpart> = []
-        var sessions: [OnlineDevice] = []
-
-        var isAvailable: Bool { sessions.contains { $0.isAvailable } }
-    }
-
-    /// A device with a session.
-    struct OnlineDevice {
-        var device: UInt8
-        var session: SessionAddress
-        /// Whether the store has answered `openDevice`.
-        var isOpen = false
-        var isAvailable = false
-        /// Whether it said so itself; a new session inherits its predecessor's state until it does.
-        var hasSaid = false
-        var window = DeliveryWindow()
-    }
-
     /// A stanza whose sender waits for its ack.
     struct Unsettled {
         var key: StanzaKey
         var recipient: Localpart
         var device: UInt8?
         var origin: SessionAddress
+        var place: FlowPlace?
+        /// For the sender's other devices, once the store has it.
+        var copy: [UInt8]?
         /// Devices that have not settled it; nil when they are not known here.
         var outstanding: [UInt8]?
         var isAcked = false
+        /// How often the store is to reopen its flow once this was answered.
+        var reopenings = 0
     }
 
     /// What a ticket at the store is for.
@@ -61,11 +42,20 @@ package struct Router {
         var key: StanzaKey
     }
 
+    /// What tables that are empty may keep for the next burst.
+    static let idleCapacityMax = 1_024
+    /// Lists of devices that are shared; the others are each user's own.
+    static let deviceListCountMax = 16
+
     let limits: Limits
     let context: WireContext
-    var users: [Localpart: OnlineUser] = [:]
+    let users = UserDirectory()
+    /// Lists of devices that many users have, each kept once.
+    var deviceLists: [[UInt8]] = []
     var pending: [UInt64: Pending] = [:]
     var unsettled: [UnsettledKey: UInt64] = [:]
+    /// Flows of which something was refused that its session may not know yet.
+    var closed = ClosedFlows()
     var nextTicket: UInt64 = 1
 
     /// An empty home.
@@ -77,6 +67,12 @@ package struct Router {
     /// Users with at least one session.
     package var onlineCount: Int { users.count }
 
+    /// Bytes of memory that the online users take, without what they own apart.
+    package var allocatedSize: Int { users.allocatedSize }
+
+    /// Flows of which something was refused that its session has not been told.
+    package var closedCount: Int { closed.count }
+
     /// Questions the store has not answered.
     package var pendingCount: Int { pending.count }
 
@@ -85,16 +81,25 @@ package struct Router {
         _ input: RouterInput, at unixSeconds: UInt64, effects: inout [RouterEffect]
     ) {
         switch input {
-        case .claim(let device, let session):
-            claim(device, session, effects: &effects)
+        case .claim(let device, let session, let since, let login):
+            claim(device, session, since: since, login, effects: &effects)
         case .release(let device, let session):
             release(device, session, at: unixSeconds, effects: &effects)
         case .route(let request, let origin):
             route(request, origin: origin, effects: &effects)
         case .settle(let device, let session, let key, let isReceipt):
             settle(device, session, key, isReceipt: isReceipt, effects: &effects)
+        case .stored(let stanza, let user, let devices):
+            push(stanza, to: user, devices: devices, effects: &effects)
+        case .mayWait(let user):
+            readQueues(of: user, effects: &effects)
+        case .readAgain(let device, let session):
+            readAgain(device, session, effects: &effects)
+        case .reopen(let flow):
+            closed.reopen(flow)
         case .transient(let user, let device, let payload):
-            for online in users[user]?.sessions ?? []
+            guard let place = users.place(of: user) else { return }
+            for online in users[place].sessions
             where online.isOpen && (device == nil || device == online.device) {
                 effects.append(.toSession(online.session, .deliver(payload)))
             }
@@ -104,21 +109,23 @@ package struct Router {
             presence(news, at: unixSeconds, effects: &effects)
         case .contacts(let request):
             contacts(request, effects: &effects)
-        case .evict(let user):
-            for online in users[user]?.sessions ?? [] {
-                effects.append(.toSession(online.session, .end(.notAuthorized)))
-            }
         }
     }
 
-    /// Takes the store's answer to a ticket. A store that took nothing answers `failed`.
+    /// Takes the store's answer to a ticket, `notTaken` when it took nothing, or its news.
     package mutating func receive(
         _ reply: StoreReply, ticket: UInt64, at unixSeconds: UInt64, effects: inout [RouterEffect]
     ) {
-        guard let pending = pending.removeValue(forKey: ticket) else {
+        if case .evict(let eviction) = reply {
+            evict(eviction, effects: &effects)
+            return
+        }
+        guard let question = pending.removeValue(forKey: ticket) else {
             preconditionFailure("ticket \(ticket) was answered before or never given")
         }
-        switch pending {
+        // A dictionary never shrinks by itself.
+        if pending.isEmpty && pending.capacity > Self.idleCapacityMax { pending = [:] }
+        switch question {
         case .stanza(let stanza):
             stanzaAnswered(stanza, ticket: ticket, reply, effects: &effects)
         case .opening(let device, let session):
@@ -142,19 +149,41 @@ package struct Router {
         return ticket
     }
 
-    /// Where the device's session is among the user's, if it still is this session.
-    func position(_ device: DeviceAddress, _ session: SessionAddress) -> Int? {
-        users[device.user]?.sessions.firstIndex {
-            $0.device == device.device && $0.session == session
-        }
+    /// A session among those of its user.
+    struct Position {
+        var place: UserDirectory.Place
+        var index: Int
+    }
+
+    /// Where the device's session is, if it still is this session.
+    func position(_ device: DeviceAddress, _ session: SessionAddress) -> Position? {
+        guard let place = users.place(of: device.user),
+            let index = users[place].sessions.firstIndex(where: {
+                $0.device == device.device && $0.session == session
+            })
+        else { return nil }
+        return Position(place: place, index: index)
+    }
+
+    /// The same list of devices, shared with other users who have it: most have device 0 alone.
+    mutating func shared(_ devices: [UInt8]) -> [UInt8] {
+        if let known = deviceLists.first(where: { $0 == devices }) { return known }
+        if deviceLists.count < Self.deviceListCountMax { deviceLists.append(devices) }
+        return devices
     }
 
     /// Traps when the directory broke an invariant: called by tests, fuzzers and the simulator.
     package func checkInvariants() {
-        for (name, user) in users {
-            precondition(!user.sessions.isEmpty, "\(name) is kept without a session")
-            let devices = Set(user.sessions.map(\.device))
-            precondition(devices.count == user.sessions.count, "\(name) has a device twice")
+        users.checkInvariants()
+        users.forEach { user in
+            let open = user.sessions.filter(\.isOpen).map(\.device)
+            precondition(Set(open).count == open.count, "\(user.name) has a device twice")
+            let logins = Dictionary(grouping: user.sessions.filter { !$0.isOpen }, by: \.device)
+            precondition(
+                logins.values.allSatisfy { $0.count <= limits.loginsPerDeviceMax },
+                "\(user.name) has too many logins under way")
+            let contacts = zip(user.contacts, user.contacts.dropFirst())
+            precondition(contacts.allSatisfy { $0 < $1 }, "\(user.name)'s contacts in disorder")
             for online in user.sessions { online.window.checkInvariants(limits: limits) }
         }
         for ticket in unsettled.values {

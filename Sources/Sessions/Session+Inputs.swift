@@ -11,37 +11,50 @@ extension Session {
     ) {
         if isEnded { return }
         switch input {
-        case .credentials(let keys):
-            credentialsArrived(keys, in: environment, output: &output, effects: &effects)
+        case .credentials(let credentials):
+            credentialsArrived(
+                credentials, at: moment, in: environment, output: &output, effects: &effects)
         case .credentialsUnavailable:
             failLogin(.temporaryAuthFailure, in: environment, output: &output, effects: &effects)
-        case .bound:
-            bound(at: moment, in: environment, output: &output, effects: &effects)
+        case .bound(let isTokenKept):
+            bound(
+                isTokenKept: isTokenKept, at: moment, in: environment, output: &output,
+                effects: &effects)
+        case .hasSiblings:
+            hasSiblings = true
         case .bindFailed(let failure):
             failLogin(failure, in: environment, output: &output, effects: &effects)
         case .deliver(let payload):
             deliver(payload, in: environment, output: &output)
         case .accepted(let key, let recipient, let device):
             answered()
+            if key.kind == .message { noLongerRefused(key.id, to: recipient) }
             send(in: environment, output: &output) { node, context in
                 StanzaWriter.ack(
                     key, recipient, device, at: moment.unixSeconds, into: &node, context: context)
             }
-        case .refused(let key, let recipient, let device, let condition):
-            answered()
+        case .refused(let request, let condition):
             send(in: environment, output: &output) { node, context in
                 StanzaWriter.refusal(
-                    of: key, recipient, device, condition, into: &node, context: context)
+                    of: request.key, request.recipient, request.device, condition,
+                    after: environment.retryAfterS, into: &node, context: context)
             }
+            holdBack(
+                behind: request, condition, in: environment, output: &output, effects: &effects)
+            answered()
+        case .pageFailed:
+            pageFailed(at: moment, in: environment, output: &output, effects: &effects)
         case .contacts(let iq, let contacts):
             answered()
-            send(in: environment, output: &output) { node, context in
-                StanzaWriter.contacts(iq, contacts, into: &node, context: context)
-            }
+            StanzaWriter.contacts(
+                iq, contacts, into: &environment.node, context: environment.context)
+            finishNode(in: environment, output: &output, isCompressible: true)
         case .contactsRefused(let iq, let condition):
             answered()
             send(in: environment, output: &output) { node, context in
-                StanzaWriter.refusal(ofIQ: iq, condition, into: &node, context: context)
+                StanzaWriter.refusal(
+                    ofIQ: iq, condition, after: environment.retryAfterS, into: &node,
+                    context: context)
             }
         case .end(let error):
             end(error, in: environment, output: &output, effects: &effects)
@@ -54,20 +67,56 @@ extension Session {
         unackedCount -= 1
     }
 
-    /// Frames a node that routers made; the only kind that is worth compressing.
+    /// What comes behind a message that may be taken later must not be taken before it.
+    private mutating func holdBack(
+        behind request: Refused, _ condition: StanzaCondition,
+        in environment: SessionEnvironment, output: inout ByteBuffer,
+        effects: inout [SessionEffect]
+    ) {
+        guard let place = request.place else { return }
+        guard condition.type == .wait else {
+            noLongerRefused(request.key.id, to: request.recipient)
+            return
+        }
+        let refusals = trouble?.refused ?? RefusedRecipients(environment.limits)
+        existingTrouble().refused = refusals
+        do throws(RefusedRecipients.Overflow) {
+            try refusals.refused(
+                request.key.id, to: request.recipient, order: place.order)
+        } catch {
+            end(.resourceConstraint, in: environment, output: &output, effects: &effects)
+        }
+    }
+
+    /// A message is answered for good.
+    private mutating func noLongerRefused(_ id: StanzaID, to recipient: Localpart) {
+        guard let refused = trouble?.refused else { return }
+        refused.settled(id, to: recipient)
+        if refused.isEmpty { trouble?.refused = nil }
+    }
+
+    private mutating func existingTrouble() -> SessionTrouble {
+        let trouble = trouble ?? SessionTrouble()
+        self.trouble = trouble
+        return trouble
+    }
+
+    /// The next page of the queue could not be read: it is asked for again after a pause, or the client
+    /// comes back for it.
+    private mutating func pageFailed(
+        at moment: Moment, in environment: SessionEnvironment, output: inout ByteBuffer,
+        effects: inout [SessionEffect]
+    ) {
+        if existingTrouble().pageFailed(at: moment.monotonic, environment.limits) { return }
+        end(.resourceConstraint, in: environment, output: &output, effects: &effects)
+    }
+
+    /// Frames a node that routers made.
     private func deliver(
         _ payload: [UInt8], in environment: SessionEnvironment, output: inout ByteBuffer
     ) {
-        // Checked against the limit when it was accepted, which may have been before a change of it.
-        let mark = FrameWriter.begin(into: &output)
-        output.append(payload)
-        do {
-            try FrameWriter.finish(
-                mark, in: &output, frameSizeMax: FrameWriter.payloadSizeMax,
-                deflater: &environment.deflater)
-        } catch {
-            preconditionFailure("a routed node of \(payload.count) bytes: \(error)")
-        }
+        environment.routedFrames.write(
+            payload, agreed: preset, contexts: environment.contexts, into: &output)
         environment.framesSent += 1
     }
 }

@@ -9,7 +9,7 @@ extension Session {
         _ payload: RawSpan, flags: UInt8, at moment: Moment, in environment: SessionEnvironment,
         output: inout ByteBuffer, effects: inout [SessionEffect]
     ) throws(StreamError) {
-        guard flags == FrameFlags.deflated else {
+        guard let compression = Compression.of(flags: flags, agreed: preset) else {
             try receiveNode(
                 payload, at: moment, in: environment, output: &output, effects: &effects)
             return
@@ -22,8 +22,9 @@ extension Session {
             swap(&inflated, &environment.inflated)
         }
         do {
-            try environment.inflater.inflate(
-                payload, into: &inflated, sizeMax: environment.limits.inflatedSizeMax)
+            try environment.contexts.inflate(
+                payload, compression, into: &inflated,
+                sizeMax: environment.limits.inflatedSizeMax)
         } catch {
             throw error.streamError
         }
@@ -49,7 +50,8 @@ extension Session {
         switch state {
         case .login(let exchange):
             try receiveLogin(
-                stanza, bytes, exchange, in: environment, output: &output, effects: &effects)
+                stanza, bytes, exchange, at: moment, in: environment, output: &output,
+                effects: &effects)
         case .online(let device):
             try receiveOnline(
                 stanza, bytes, from: device, at: moment, in: environment, output: &output,
@@ -80,7 +82,7 @@ extension Session {
         let refusal: StanzaCondition?
         switch stanza.tag {
         case .message:
-            refusal = message(stanza, bytes, device, moment, environment, &effects)
+            refusal = try message(stanza, bytes, device, moment, environment, &effects)
         case .receipt:
             refusal = receipt(stanza, device, moment, environment, &effects)
         case .ack:
@@ -101,7 +103,7 @@ extension Session {
     private mutating func message(
         _ stanza: Stanza, _ bytes: RawSpan, _ device: DeviceAddress, _ moment: Moment,
         _ environment: SessionEnvironment, _ effects: inout [SessionEffect]
-    ) -> StanzaCondition? {
+    ) throws(StreamError) -> StanzaCondition? {
         guard stanza.allows([.to, .id, .type]), case .nodes(1...) = stanza.content else {
             return .badRequest
         }
@@ -110,15 +112,45 @@ extension Session {
         guard to.isOwnDomain else { return .remoteServerNotFound }
         guard let recipient = to.local else { return .serviceUnavailable }
         let key = StanzaKey(sender: device, id: id, kind: .message)
+        let copy = copy(stanza, bytes, from: device, id, to: recipient, moment, environment)
         StanzaWriter.forwarded(
             stanza, bytes, from: device, id: id, at: moment.unixSeconds,
             into: &environment.node, context: environment.context)
-        guard environment.node.count < environment.limits.frameSizeMax else {
+        let size = max(environment.node.count, copy?.count ?? 0)
+        guard size < environment.limits.frameSizeMax else {
             environment.node.clear()
             return .notAcceptable  // with its stamps it would not fit its recipient's frame
         }
-        route(key, to: recipient, to.device, moment, environment, &effects)
+        // Frames of a shard count up, and so do those of each of its sessions.
+        var order = environment.framesReceived
+        if let refused = trouble?.refused {
+            do throws(RefusedRecipients.Overflow) {
+                guard let place = try refused.pass(id, to: recipient, order: order) else {
+                    environment.node.clear()
+                    return .resourceConstraint  // it would overtake what was refused
+                }
+                order = place
+            } catch {
+                environment.node.clear()
+                throw .resourceConstraint
+            }
+        }
+        let place = FlowPlace(Flow(origin: address, recipient: recipient), order)
+        route(key, to: recipient, to.device, place, copy, moment, environment, &effects)
         return nil
+    }
+
+    /// What the sender's other devices are to see of a message to somebody else.
+    private func copy(
+        _ stanza: Stanza, _ bytes: RawSpan, from device: DeviceAddress, _ id: StanzaID,
+        to recipient: Localpart, _ moment: Moment, _ environment: SessionEnvironment
+    ) -> [UInt8]? {
+        guard hasSiblings, recipient != device.user else { return nil }
+        StanzaWriter.copy(
+            stanza, bytes, from: device, to: recipient, id: id, at: moment.unixSeconds,
+            into: &environment.node, context: environment.context)
+        defer { environment.node.clear() }
+        return environment.node.copy()
     }
 
     private mutating func receipt(
@@ -141,18 +173,19 @@ extension Session {
         let key = StanzaKey(sender: device, id: id, kind: kind)
         StanzaWriter.receipt(
             key, at: moment.unixSeconds, into: &environment.node, context: environment.context)
-        route(key, to: sender, senderDevice, moment, environment, &effects)
+        route(key, to: sender, senderDevice, nil, nil, moment, environment, &effects)
         return nil
     }
 
     /// Hands the node in the environment's scratch to the recipient's home.
     private mutating func route(
-        _ key: StanzaKey, to recipient: Localpart, _ device: UInt8?, _ moment: Moment,
-        _ environment: SessionEnvironment, _ effects: inout [SessionEffect]
+        _ key: StanzaKey, to recipient: Localpart, _ device: UInt8?, _ place: FlowPlace?,
+        _ copy: [UInt8]?, _ moment: Moment, _ environment: SessionEnvironment,
+        _ effects: inout [SessionEffect]
     ) {
         let request = EnqueueRequest(
             key: key, recipient: recipient, device: device, payload: environment.node.copy(),
-            sentAt: moment.unixSeconds)
+            sentAt: moment.unixSeconds, place: place, copy: copy)
         environment.node.clear()
         unackedCount += 1
         effects.append(.toRouter(home: recipient, .route(request, origin: address)))
@@ -161,14 +194,8 @@ extension Session {
     private func ack(
         _ stanza: Stanza, _ device: DeviceAddress, _ effects: inout [SessionEffect]
     ) -> StanzaCondition? {
-        guard stanza.allows([.to, .id, .type, .class]), stanza.content == nil, let id = stanza.id,
-            let kind = stanza.ackedKind
-        else { return .badRequest }
-        guard let to = stanza.to, let sender = to.local, let senderDevice = to.device,
-            to.isOwnDomain
-        else { return .jidMalformed }
-        let received = StanzaKey(
-            sender: DeviceAddress(user: sender, device: senderDevice), id: id, kind: kind)
+        guard stanza.isAck else { return .badRequest }
+        guard let received = stanza.ackedKey else { return .jidMalformed }
         effects.append(
             .toRouter(home: device.user, .settle(device, address, received, isReceipt: false)))
         return nil
@@ -247,7 +274,8 @@ extension Session {
         in environment: SessionEnvironment, output: inout ByteBuffer
     ) {
         StanzaWriter.refusal(
-            of: stanza, bytes, condition, into: &environment.node, context: environment.context)
+            of: stanza, bytes, condition, after: environment.retryAfterS,
+            into: &environment.node, context: environment.context)
         finishNode(in: environment, output: &output)
     }
 }

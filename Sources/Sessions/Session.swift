@@ -6,6 +6,9 @@
 //
 // Invariant: nothing is read while an answer is awaited on which the meaning of the next stanza
 // depends (`isPaused`), so a client's stanzas take effect in the order in which it sent them.
+//
+// A session at rest is small and owns nothing on the heap but a name longer than 15 bytes: the order of
+// its fields leaves no gaps, and what only a login needs lies in its LoginExchange (docs/SCALE.md).
 
 package import Base
 package import Wire
@@ -14,7 +17,7 @@ package import Wire
 package struct Session {
     enum State {
         /// Nothing but a part of the prologue has come.
-        case prologue
+        case prologue(LoginExchange)
         /// Not logged in; the exchange goes when the login is over.
         case login(LoginExchange)
         /// Logged in as this device.
@@ -23,28 +26,37 @@ package struct Session {
         case ended
     }
 
+    var state: State
+    /// Whether a ping of ours has had no answer.
+    var pingSent = false
+    /// Whether its user has further devices, which get a copy of what it sends.
+    var hasSiblings = false
+    /// What frames may be compressed with, if the login agreed on it; nil before `success`.
+    var preset: PresetDictionary?
     let address: SessionAddress
-    var state = State.prologue
-    /// Bound to the login by SCRAM-SHA-256-PLUS; dropped after it.
-    var channelBinding: [UInt8]
+    /// What does not work; nil when all is well.
+    var trouble: SessionTrouble?
     /// Stanzas handed to routers and not answered yet.
-    var unackedCount = 0
+    var unackedCount: UInt32 = 0
+    /// Bytes that the last `receive` left over: when no more than these come, the peer said nothing.
+    private var leftOverSize: UInt32 = 0
     /// When bytes last came from the peer.
     var heardAt: Instant
-    var pingSent = false
-    /// Bytes that the last `receive` left over: when no more than these come, the peer said nothing.
-    private var leftOverSize = 0
-    /// Counts our own pings, for their ids.
-    var pingCount: UInt32 = 0
-    let startedAt: Instant
 
     /// A session for a connection whose TLS handshake is over.
-    /// - Parameter channelBinding: the `tls-exporter` value (RFC 9266), 32 bytes; empty if TLS had none.
-    package init(address: SessionAddress, channelBinding: [UInt8], at now: Instant) {
+    /// - Parameters:
+    ///   - channelBinding: the `tls-exporter` value (RFC 9266), 32 bytes; empty if TLS had none.
+    ///   - acceptedAt: when the connection was accepted, if that was earlier: of two logins of a device the
+    ///     one on the newer connection wins.
+    package init(
+        address: SessionAddress, channelBinding: [UInt8], acceptedAt: Instant? = nil,
+        at now: Instant
+    ) {
         self.address = address
-        self.channelBinding = channelBinding
+        state = .prologue(
+            LoginExchange(
+                channelBinding: channelBinding, acceptedAt: acceptedAt ?? now, at: now))
         heardAt = now
-        startedAt = now
     }
 
     /// Takes what has arrived and returns how many bytes it used up; the rest comes again with more.
@@ -52,12 +64,12 @@ package struct Session {
         _ bytes: RawSpan, at moment: Moment, in environment: SessionEnvironment,
         output: inout ByteBuffer, effects: inout [SessionEffect]
     ) -> Int {
-        if bytes.byteCount > leftOverSize {
+        if bytes.byteCount > Int(leftOverSize) {
             heardAt = moment.monotonic
             pingSent = false
         }
         var used = 0
-        defer { leftOverSize = bytes.byteCount - used }
+        defer { leftOverSize = UInt32(clamping: bytes.byteCount - used) }
         do {
             while used < bytes.byteCount, !isPaused(environment.limits) {
                 let rest = bytes.extracting(used..<bytes.byteCount)
@@ -81,8 +93,8 @@ package struct Session {
         switch state {
         case .ended:
             return bytes.byteCount
-        case .prologue:
-            return try receivePrologue(bytes)
+        case .prologue(let exchange):
+            return try receivePrologue(bytes, exchange)
         case .login, .online:
             break
         }
@@ -90,7 +102,8 @@ package struct Session {
             isOnline ? environment.limits.frameSizeMax : environment.limits.frameSizeMaxBeforeLogin
         let step: FrameStep
         do {
-            step = try FrameSplitter.next(in: bytes, frameSizeMax: sizeMax)
+            step = try FrameSplitter.next(
+                in: bytes, frameSizeMax: sizeMax, allowsPreset: preset != nil)
         } catch {
             throw error.streamError
         }
@@ -102,7 +115,9 @@ package struct Session {
         return size
     }
 
-    private mutating func receivePrologue(_ bytes: RawSpan) throws(StreamError) -> Int {
+    private mutating func receivePrologue(
+        _ bytes: RawSpan, _ exchange: LoginExchange
+    ) throws(StreamError) -> Int {
         let step: Prologue.Step
         do {
             step = try Prologue.parse(bytes)
@@ -111,15 +126,18 @@ package struct Session {
         }
         guard case .complete(let protocolVersion, let dictionaryVersion) = step else { return 0 }
         guard protocolVersion == 1, dictionaryVersion == 1 else { throw .unsupportedVersion }
-        state = .login(LoginExchange())
+        state = .login(exchange)
         return Prologue.size
     }
+
+    /// Whether a page of its device's queue could not be read and will be asked for again.
+    package var awaitsPage: Bool { isOnline && trouble?.readAgainAt != nil }
 
     /// Whether nothing is read for now: an answer is awaited, or too many acks are outstanding.
     package func isPaused(_ limits: Limits) -> Bool {
         switch state {
         case .login(let exchange): exchange.awaitsAnswer
-        case .online: unackedCount >= limits.unackedPerSessionMax
+        case .online: Int(unackedCount) >= limits.unackedPerSessionMax
         case .prologue, .ended: false
         }
     }
@@ -141,14 +159,24 @@ package struct Session {
     /// When `tick` has something to do at the latest.
     package func deadline(_ limits: Limits) -> Instant {
         switch state {
-        case .prologue, .login:
-            startedAt.advanced(byMs: limits.loginTimeoutMs)
+        case .prologue(let exchange), .login(let exchange):
+            exchange.startedAt.advanced(byMs: limits.loginTimeoutMs)
         case .online:
-            heardAt.advanced(
-                byMs: limits.pingAfterMs + (pingSent ? limits.pingTimeoutMs : 0))
+            min(
+                trouble?.readAgainAt ?? Instant(milliseconds: .max),
+                heardAt.advanced(
+                    byMs: pingAfterMs(limits) + (pingSent ? limits.pingTimeoutMs : 0)))
         case .ended:
             Instant(milliseconds: .max)
         }
+    }
+
+    /// Up to an eighth earlier than the limit, by the session's place: those that logged in together
+    /// are not pinged together.
+    private func pingAfterMs(_ limits: Limits) -> UInt64 {
+        // The upper ten bits of a product with the golden ratio are spread evenly. Meant modulo 2^32.
+        let spread = UInt64((address.slot.index &* 2_654_435_769) >> 22)
+        return limits.pingAfterMs - limits.pingAfterMs / 8 * spread / 1_024
     }
 
     /// Does what time demands: ends a login that takes too long, asks a silent peer, ends a dead one.
@@ -162,11 +190,16 @@ package struct Session {
         switch state {
         case .ended:
             return
+        case .online(let device)
+        where trouble?.readAgainAt.map { moment.monotonic >= $0 } == true:
+            trouble?.readAgainAt = nil
+            effects.append(.toRouter(home: device.user, .readAgain(device, address)))
         case .online where !pingSent:
             pingSent = true
-            pingCount &+= 1  // an id may come again after 2^32 pings
+            environment.pingCount &+= 1  // an id may come again after 2^32 pings
+            let number = environment.pingCount
             send(in: environment, output: &output) { node, context in
-                StanzaWriter.ping(number: pingCount, into: &node, context: context)
+                StanzaWriter.ping(number: number, into: &node, context: context)
             }
         case .prologue, .login, .online:
             end(.connectionTimeout, in: environment, output: &output, effects: &effects)
@@ -186,17 +219,18 @@ package struct Session {
             break
         }
         state = .ended
-        channelBinding = []
     }
 
     /// Ends the stream with an error: the peer is told, then the connection closes.
+    /// `after`: for how many seconds it should stay away, if its owner knows.
     package mutating func end(
-        _ error: StreamError, in environment: SessionEnvironment, output: inout ByteBuffer,
-        effects: inout [SessionEffect]
+        _ error: StreamError, after: UInt64? = nil, in environment: SessionEnvironment,
+        output: inout ByteBuffer, effects: inout [SessionEffect]
     ) {
         guard !isEnded else { return }
+        let retryAfterS = after ?? (error.waitsForStore ? environment.retryAfterS : nil)
         send(in: environment, output: &output) { node, context in
-            StanzaWriter.streamError(error, into: &node, context: context)
+            StanzaWriter.streamError(error, after: retryAfterS, into: &node, context: context)
         }
         connectionLost(effects: &effects)
         effects.append(.note(.ended(error)))
@@ -212,11 +246,21 @@ package struct Session {
         finishNode(in: environment, output: &output)
     }
 
-    /// Frames the node in the environment's scratch.
-    func finishNode(in environment: SessionEnvironment, output: inout ByteBuffer) {
+    /// Frames the node in the environment's scratch. Only the contacts are worth compressing, and they
+    /// may be: their own account wrote them. A node of the login must not be.
+    func finishNode(
+        in environment: SessionEnvironment, output: inout ByteBuffer, isCompressible: Bool = false
+    ) {
+        let mark = FrameWriter.begin(into: &output)
+        output.append(contentsOf: environment.node)
         do {
-            try FrameWriter.write(
-                environment.node.bytes, into: &output, frameSizeMax: FrameWriter.payloadSizeMax)
+            if isCompressible {
+                try environment.contexts.finish(
+                    mark, in: &output, agreed: preset, frameSizeMax: FrameWriter.payloadSizeMax)
+            } else {
+                try FrameWriter.finish(
+                    mark, in: &output, frameSizeMax: FrameWriter.payloadSizeMax)
+            }
         } catch {
             preconditionFailure("a node of \(environment.node.count) bytes of our own: \(error)")
         }

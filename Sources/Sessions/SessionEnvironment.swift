@@ -11,15 +11,31 @@ package final class SessionEnvironment {
     let cryptography: any Cryptography
     /// Makes the answer for an unknown account look like that of a known one, the same every time.
     let unknownAccountSecret: [UInt8]
-    var inflater: Inflater
-    var deflater: Deflater
+    /// The thread's compression contexts.
+    package let contexts: CompressionContexts
+    /// How long clients are to stay away from the store, in seconds; nil while it works. The shard says so.
+    package var retryAfterS: UInt64?
+    var routedFrames = RoutedFrames()
     /// The node being read, inflated. Empty between nodes.
     var inflated = ByteBuffer()
     /// The node being written. Empty between nodes.
     var node = ByteBuffer()
+    /// Counts our own pings, for their ids.
+    var pingCount: UInt32 = 0
     /// How many frames arrived and left, for the metrics.
     package var framesReceived: UInt64 = 0
     package var framesSent: UInt64 = 0
+
+    /// Sets `retryAfterS`: the store is worth a try at `retryAt`.
+    package func setRetry(at retryAt: Instant, now: Instant) {
+        let left = retryAt.milliseconds(since: now)
+        retryAfterS = left == 0 ? nil : Self.retryAfterS(ms: left)
+    }
+
+    /// A time to stay away as it is said: whole seconds, not less than it takes, and not for ever.
+    package static func retryAfterS(ms: UInt64) -> UInt64 {
+        min(ms / 1_000 + (ms % 1_000 == 0 ? 0 : 1), WireLimits.retryAfterSMax)
+    }
 
     /// Scratch and tables for one shard.
     package init(
@@ -30,7 +46,8 @@ package final class SessionEnvironment {
         self.limits = limits
         self.cryptography = cryptography
         self.unknownAccountSecret = unknownAccountSecret
-        inflater = Inflater()
-        deflater = Deflater()
+        contexts = CompressionContexts(
+            deflateSizeMin: limits.deflateSizeMin,
+            presetDeflateSizeMin: limits.presetDeflateSizeMin)
     }
 }

@@ -23,6 +23,9 @@ struct Stanza {
         static let `class` = Attributes(rawValue: 1 << 4)
         static let mechanism = Attributes(rawValue: 1 << 5)
         static let device = Attributes(rawValue: 1 << 6)
+        static let deflate = Attributes(rawValue: 1 << 7)
+        static let token = Attributes(rawValue: 1 << 8)
+        static let resume = Attributes(rawValue: 1 << 9)
         static let unknown = Attributes(rawValue: 1 << 15)
     }
 
@@ -45,8 +48,14 @@ struct Stanza {
     private(set) var type: Token?
     private(set) var typeValue: WireValue?
     private(set) var `class`: Token?
+    /// The `mechanism`, if it is a word of the dictionary; see `mechanismValue` for whether there is one.
     private(set) var mechanism: Token?
+    private(set) var mechanismValue: WireValue?
     private(set) var device: WireValue?
+    private(set) var deflate: WireValue?
+    /// The `token` and `resume`, if they are words of the dictionary.
+    private(set) var token: Token?
+    private(set) var resume: Token?
     private(set) var content: Content?
     /// The first child's tag.
     private(set) var child: Token?
@@ -110,10 +119,20 @@ struct Stanza {
             `class` = reader.token(of: value)
         case .mechanism:
             present.insert(.mechanism)
+            mechanismValue = value
             mechanism = reader.token(of: value)
         case .device:
             present.insert(.device)
             device = value
+        case .deflate:
+            present.insert(.deflate)
+            deflate = value
+        case .token:
+            present.insert(.token)
+            token = reader.token(of: value)
+        case .resume:
+            present.insert(.resume)
+            resume = reader.token(of: value)
         default:
             present.insert(.unknown)
         }
@@ -125,10 +144,26 @@ struct Stanza {
     /// Errors are never answered with errors, nor are answers (RFC 6120 section 8.3.1).
     var wantsErrors: Bool { type != .error && !(tag == .iq && type == .result) }
 
-    /// What an `ack` takes off the queue.
-    var ackedKind: StanzaKind? {
+    /// Whether this has all that an `ack` needs but a good address.
+    var isAck: Bool {
+        allows([.to, .id, .type, .class]) && content == nil && id != nil && ackedKind != nil
+    }
+
+    /// What an `ack` takes off the queue; nil when it is malformed.
+    var ackedKey: StanzaKey? {
+        guard isAck, let id, let ackedKind, let to, let sender = to.local, let device = to.device,
+            to.isOwnDomain
+        else { return nil }
+        return StanzaKey(
+            sender: DeviceAddress(user: sender, device: device), id: id, kind: ackedKind)
+    }
+
+    /// The kind of what an `ack` takes off the queue.
+    private var ackedKind: StanzaKind? {
         switch (`class`, typeValue == nil, type) {
         case (.message, true, _): .message
+        case (.forwarded, true, _): .copy
+        case (.expires, true, _): .expired
         case (.receipt, true, _): .delivered
         case (.receipt, false, .read): .read
         default: nil

@@ -29,6 +29,29 @@ enum StanzaWriter {
             bytes.extracting(stanza.contentOffset..<bytes.byteCount), into: &node)
     }
 
+    /// A client's message as the other devices of its account read it.
+    static func copy(
+        _ stanza: Stanza, _ bytes: RawSpan, from device: DeviceAddress, to recipient: Localpart,
+        id: StanzaID, at unixSeconds: UInt64, into node: inout ByteBuffer, context: WireContext
+    ) {
+        let writer = NodeWriter(context: context)
+        writer.node(
+            .forwarded, attributeCount: stanza.typeValue == nil ? 4 : 5, hasContent: true,
+            into: &node)
+        writer.token(.from, into: &node)
+        writer.jid(local: device.user, device: device.device, into: &node)
+        writer.token(.to, into: &node)
+        writer.jid(local: recipient, device: stanza.to?.device, into: &node)
+        writer.attribute(.id, id, into: &node)
+        if let type = stanza.typeValue {
+            writer.token(.type, into: &node)
+            writer.encoded(bytes.extracting(type.encoded), into: &node)
+        }
+        writer.attribute(.t, unixSeconds, into: &node)
+        writer.encoded(
+            bytes.extracting(stanza.contentOffset..<bytes.byteCount), into: &node)
+    }
+
     /// A receipt as the message's sender reads it.
     static func receipt(
         _ key: StanzaKey, at unixSeconds: UInt64, into node: inout ByteBuffer,
@@ -41,6 +64,19 @@ enum StanzaWriter {
         writer.jid(local: key.sender.user, device: key.sender.device, into: &node)
         writer.attribute(.id, key.id, into: &node)
         if key.kind == .read { writer.attribute(.type, .read, into: &node) }
+        writer.attribute(.t, unixSeconds, into: &node)
+    }
+
+    /// That a message has expired, as its sender reads it.
+    static func expired(
+        _ key: StanzaKey, at unixSeconds: UInt64, into node: inout ByteBuffer,
+        context: WireContext
+    ) {
+        let writer = NodeWriter(context: context)
+        writer.node(.expires, attributeCount: 3, hasContent: false, into: &node)
+        writer.token(.from, into: &node)
+        writer.jid(local: key.sender.user, device: key.sender.device, into: &node)
+        writer.attribute(.id, key.id, into: &node)
         writer.attribute(.t, unixSeconds, into: &node)
     }
 
@@ -91,7 +127,8 @@ enum StanzaWriter {
     /// A message or receipt was refused after it left the session.
     static func refusal(
         of key: StanzaKey, _ recipient: Localpart, _ device: UInt8?,
-        _ condition: StanzaCondition, into node: inout ByteBuffer, context: WireContext
+        _ condition: StanzaCondition, after retryAfterS: UInt64?, into node: inout ByteBuffer,
+        context: WireContext
     ) {
         let writer = NodeWriter(context: context)
         let tag: Token = key.kind == .message ? .message : .receipt
@@ -100,7 +137,7 @@ enum StanzaWriter {
         writer.attribute(.id, key.id, into: &node)
         writer.token(.from, into: &node)
         writer.jid(local: recipient, device: device, into: &node)
-        error(condition, into: &node, writer)
+        error(condition, after: retryAfterS, into: &node, writer)
     }
 
     /// What comes back of an `id` or `to` at most, in bytes: more than any that is well-formed has. A
@@ -111,7 +148,7 @@ enum StanzaWriter {
     /// they are far too long to be what they should.
     static func refusal(
         of stanza: Stanza, _ bytes: RawSpan, _ condition: StanzaCondition,
-        into node: inout ByteBuffer, context: WireContext
+        after retryAfterS: UInt64?, into node: inout ByteBuffer, context: WireContext
     ) {
         let writer = NodeWriter(context: context)
         let id = stanza.idValue.flatMap { $0.encoded.count <= echoSizeMax ? $0 : nil }
@@ -127,28 +164,32 @@ enum StanzaWriter {
             writer.token(.from, into: &node)
             writer.encoded(bytes.extracting(to.encoded), into: &node)
         }
-        error(condition, into: &node, writer)
+        error(condition, after: retryAfterS, into: &node, writer)
     }
 
     /// An `iq` about contacts was refused.
     static func refusal(
-        ofIQ id: StanzaID, _ condition: StanzaCondition, into node: inout ByteBuffer,
-        context: WireContext
+        ofIQ id: StanzaID, _ condition: StanzaCondition, after retryAfterS: UInt64?,
+        into node: inout ByteBuffer, context: WireContext
     ) {
         let writer = NodeWriter(context: context)
         writer.node(.iq, attributeCount: 2, hasContent: true, into: &node)
         writer.attribute(.type, .error, into: &node)
         writer.attribute(.id, id, into: &node)
-        error(condition, into: &node, writer)
+        error(condition, after: retryAfterS, into: &node, writer)
     }
 
-    /// `[error type=… [condition]]`, as the only child.
+    /// `[error type=… [condition]]`, as the only child. Only what may be taken later has a time for that.
     private static func error(
-        _ condition: StanzaCondition, into node: inout ByteBuffer, _ writer: NodeWriter
+        _ condition: StanzaCondition, after retryAfterS: UInt64?, into node: inout ByteBuffer,
+        _ writer: NodeWriter
     ) {
+        let after = condition.type == .wait ? retryAfterS : nil
         list(1, into: &node, writer)
-        writer.node(.error, attributeCount: 1, hasContent: true, into: &node)
+        writer.node(
+            .error, attributeCount: after == nil ? 1 : 2, hasContent: true, into: &node)
         writer.attribute(.type, condition.type.token, into: &node)
+        if let after { writer.attribute(.after, after, into: &node) }
         list(1, into: &node, writer)
         writer.node(condition.token, attributeCount: 0, hasContent: false, into: &node)
     }
@@ -204,33 +245,47 @@ enum StanzaWriter {
 
     /// The login is over; the session is this device.
     static func success(
-        _ device: DeviceAddress, _ message: [UInt8], at unixSeconds: UInt64,
+        _ device: DeviceAddress, _ message: [UInt8], preset: PresetDictionary?,
+        token: (token: LoginToken, expiresAt: UInt64)?, at unixSeconds: UInt64,
         into node: inout ByteBuffer, context: WireContext
     ) {
         let writer = NodeWriter(context: context)
-        writer.node(.success, attributeCount: 2, hasContent: true, into: &node)
+        let count = 2 + (preset == nil ? 0 : 1) + (token == nil ? 0 : 2)
+        writer.node(.success, attributeCount: count, hasContent: true, into: &node)
         writer.token(.jid, into: &node)
         writer.jid(local: device.user, device: device.device, into: &node)
         writer.attribute(.t, unixSeconds, into: &node)
+        if let preset { writer.attribute(.deflate, UInt64(preset.version), into: &node) }
+        if let token {
+            writer.attribute(.token, token.token.hex, into: &node)
+            writer.attribute(.expires, token.expiresAt, into: &node)
+        }
         writer.rawBytes(message.span.bytes, into: &node)
     }
 
     /// The login failed.
     static func failure(
-        _ failure: LoginFailure, into node: inout ByteBuffer, context: WireContext
+        _ failure: LoginFailure, after retryAfterS: UInt64?, into node: inout ByteBuffer,
+        context: WireContext
     ) {
         let writer = NodeWriter(context: context)
-        writer.node(.failure, attributeCount: 0, hasContent: true, into: &node)
+        let after = failure == .temporaryAuthFailure ? retryAfterS : nil
+        writer.node(
+            .failure, attributeCount: after == nil ? 0 : 1, hasContent: true, into: &node)
+        if let after { writer.attribute(.after, after, into: &node) }
         list(1, into: &node, writer)
         writer.node(failure.token, attributeCount: 0, hasContent: false, into: &node)
     }
 
     /// The stream ends, and why.
     static func streamError(
-        _ error: StreamError, into node: inout ByteBuffer, context: WireContext
+        _ error: StreamError, after retryAfterS: UInt64?, into node: inout ByteBuffer,
+        context: WireContext
     ) {
         let writer = NodeWriter(context: context)
-        writer.node(.streamError, attributeCount: 0, hasContent: true, into: &node)
+        writer.node(
+            .streamError, attributeCount: retryAfterS == nil ? 0 : 1, hasContent: true, into: &node)
+        if let retryAfterS { writer.attribute(.after, retryAfterS, into: &node) }
         list(error == .conflictReplaced ? 2 : 1, into: &node, writer)
         writer.node(error.token, attributeCount: 0, hasContent: false, into: &node)
         if error == .conflictReplaced {

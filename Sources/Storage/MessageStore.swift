@@ -5,6 +5,7 @@
 // An answer is given when its effect is durable, never earlier, and exactly once for each request
 // that was taken, except `settle`, which has none. Answers reach a shard in submission order.
 
+package import Base
 package import Wire
 
 /// A reply and the ticket of the request it answers.
@@ -16,6 +17,11 @@ package struct StoreAnswer: Sendable {
         self.ticket = ticket
         self.reply = reply
     }
+
+    /// News that nobody asked for. No question has its ticket.
+    package init(_ eviction: Eviction) {
+        self.init(ticket: 0, reply: .evict(eviction))
+    }
 }
 
 /// Where a store hands over answers: one call per batch and shard, from a thread of the store.
@@ -26,6 +32,9 @@ package protocol MessageStore: AnyObject, Sendable {
     /// Takes a request. False: the store's queue is full (or closed); nothing was taken and no answer
     /// will come. `shard` is where the answer goes.
     func submit(_ request: StoreRequest, ticket: UInt64, shard: Int) -> Bool
+    /// When it is worth trying again what the store did not take, or failed to do; in the past while all is
+    /// well. By the monotonic clock.
+    var retryAt: Instant { get }
     /// Finishes what was submitted, then stops.
     func close()
 }
@@ -33,12 +42,32 @@ package protocol MessageStore: AnyObject, Sendable {
 /// The accounts, as the administration uses them. Any thread but the store's own may call; calls
 /// block until their effect is durable.
 package protocol AccountStore: AnyObject, Sendable {
-    /// Adds an account with device 0. Throws `accountExists`.
-    func addAccount(_ name: Localpart, keys: ScramKeys) throws(StoreError)
-    /// Removes an account with its devices, queues and contacts. Throws `unknownAccount`.
-    func removeAccount(_ name: Localpart) throws(StoreError)
-    /// Changes an account's verifier. Throws `unknownAccount`.
-    func setKeys(_ keys: ScramKeys, of name: Localpart) throws(StoreError)
+    /// Makes a change. When it returns, the shard that is the account's home has been sent word of the
+    /// sessions that may not go on, in the order of the store's answers; nobody is told without a `home`.
+    /// Throws `accountExists`, `unknownAccount`, `unknownDevice`.
+    func change(_ change: AccountChange, home: Int?) throws(StoreError)
     /// Every account, in order of their names. O(accounts).
     func accounts() throws(StoreError) -> [Localpart]
+}
+
+extension AccountStore {
+    /// Adds an account with device 0. Throws `accountExists`.
+    package func addAccount(_ name: Localpart, keys: ScramKeys) throws(StoreError) {
+        try change(.addAccount(name, keys: keys), home: nil)
+    }
+
+    /// Removes an account with its devices, queues and contacts. Throws `unknownAccount`.
+    package func removeAccount(_ name: Localpart) throws(StoreError) {
+        try change(.removeAccount(name), home: nil)
+    }
+
+    /// Changes an account's verifier and revokes its login tokens. Throws `unknownAccount`.
+    package func setKeys(_ keys: ScramKeys, of name: Localpart) throws(StoreError) {
+        try change(.setKeys(keys, of: name), home: nil)
+    }
+
+    /// Revokes the login tokens of one device, or of all. Throws `unknownAccount`, `unknownDevice`.
+    package func revokeTokens(of name: Localpart, device: UInt8?) throws(StoreError) {
+        try change(.revokeTokens(of: name, device: device), home: nil)
+    }
 }

@@ -75,21 +75,38 @@ final class WorkQueue<Element: Sendable>: Sendable {
         var carriedCount = 0
         var isClosed = false
         var isConsumerAsleep = false
+        /// Whether something waits that is not to wait for the window's end.
+        var isDue = false
     }
 
     private let monitor = Monitor(State())
     let countMax: Int
+    private let windowMs: UInt64
+    private let windowCountMax: Int
 
-    init(countMax: Int) { self.countMax = countMax }
+    /// A queue whose consumer, once something has come, waits `windowMs` for more: until `windowCountMax` wait, or
+    /// one that ends the window does.
+    init(countMax: Int, windowMs: UInt64 = 0, windowCountMax: Int = 1) {
+        self.countMax = countMax
+        self.windowMs = windowMs
+        self.windowCountMax = windowCountMax
+    }
 
-    /// Appends an element. Any thread.
-    func push(_ element: Element) -> Pushed {
+    /// Appends an element. Any thread. `evenIfFull` is for what is bounded by what made it.
+    func push(
+        _ element: Element, evenIfFull: Bool = false, endsWindow: Bool = false
+    ) -> Pushed {
         let (pushed, mustWake): (Pushed, Bool) = monitor.withLock { state in
             if state.isClosed { return (.closed, false) }
-            if state.elements.count + state.carriedCount >= countMax { return (.full, false) }
+            if !evenIfFull, state.elements.count + state.carriedCount >= countMax {
+                return (.full, false)
+            }
             state.elements.append(element)
-            defer { state.isConsumerAsleep = false }
-            return (.taken, state.isConsumerAsleep)
+            if endsWindow || state.elements.count >= windowCountMax { state.isDue = true }
+            // Within the window it sleeps on: others come and go without it.
+            let mustWake = state.isConsumerAsleep && (state.isDue || state.elements.count == 1)
+            if mustWake { state.isConsumerAsleep = false }
+            return (.taken, mustWake)
         }
         if mustWake { monitor.wake() }
         return pushed
@@ -126,15 +143,32 @@ final class WorkQueue<Element: Sendable>: Sendable {
             return true
         }
 
+        /// Waits for the first element, then for the end of its window; false when none came in time.
+        private func waitForWindow(timeoutMs: UInt64?) -> Bool {
+            guard queue.windowMs > 0 else { return true }
+            let hasSome: Bool? = queue.monitor.wait(timeoutMs: timeoutMs) { state in
+                state.isConsumerAsleep = state.elements.isEmpty && !state.isClosed
+                return state.isConsumerAsleep ? nil : true
+            }
+            guard hasSome == true else { return false }
+            let _: Bool? = queue.monitor.wait(timeoutMs: queue.windowMs) { state in
+                state.isConsumerAsleep = !state.isDue && !state.isClosed
+                return state.isConsumerAsleep ? nil : true
+            }
+            return true
+        }
+
         private mutating func refill(timeoutMs: UInt64?) -> Bool {
             var taken = carried
             carried = []
-            let isOpen: Bool? = queue.monitor.wait(timeoutMs: timeoutMs) { state in
+            let isTimeOver = !waitForWindow(timeoutMs: timeoutMs)
+            let isOpen: Bool? = queue.monitor.wait(timeoutMs: isTimeOver ? 0 : timeoutMs) { state in
                 if state.elements.isEmpty {
                     state.isConsumerAsleep = !state.isClosed
                     return state.isClosed ? false : nil
                 }
                 state.isConsumerAsleep = false
+                state.isDue = false
                 swap(&state.elements, &taken)
                 state.carriedCount = taken.count
                 return true

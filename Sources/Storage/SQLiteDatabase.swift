@@ -3,7 +3,9 @@
 // The writer's connection is durable: WAL with synchronous=FULL, so that a commit that returned has
 // been through fsync. (GRDB's own WAL mode would lower that to NORMAL, hence our pragmas.)
 
+package import Base
 internal import GRDB
+internal import Glibc
 
 /// What can be tuned about SQLite.
 package struct SQLiteOptions: Sendable {
@@ -15,8 +17,20 @@ package struct SQLiteOptions: Sendable {
     package var cacheSizeKiB = 32_768
     /// The first and the longest pause between attempts to reopen a database that failed.
     package var retryPauseMs: ClosedRange<UInt64> = 100...5_000
+    /// The clocks that the writer goes by.
+    package var clock: @Sendable () -> Moment = SQLiteOptions.systemMoment
 
     package init() {}
+
+    @Sendable private static func systemMoment() -> Moment {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        let milliseconds = UInt64(time.tv_sec) * 1_000 + UInt64(time.tv_nsec) / 1_000_000
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Moment(
+            monotonic: Instant(milliseconds: milliseconds),
+            unixSeconds: UInt64(clamping: time.tv_sec))
+    }
 }
 
 /// Opens connections.
@@ -76,12 +90,27 @@ enum SQLiteDatabase {
         migrator.registerMigration("1") { database in
             try database.execute(sql: schemaVersion1)
         }
+        migrator.registerMigration("login tokens") { database in
+            // What TokenRecord makes of them; NULL for none.
+            try database.execute(sql: "ALTER TABLE device ADD COLUMN login_tokens BLOB")
+        }
+        migrator.registerMigration("sizes of queues") { database in
+            // How much waits for a device is then read from the index alone. It has no use for the sequence
+            // that it ends with anyway, but in this place it keeps the order within a queue.
+            try database.execute(
+                sql: """
+                    ALTER TABLE queue ADD COLUMN size INTEGER NOT NULL DEFAULT 0;
+                    UPDATE queue SET size = length(payload);
+                    DROP INDEX queue_order;
+                    CREATE INDEX queue_order ON queue (device, sequence, size);
+                    """)
+        }
         return migrator
     }
 
     // Devices and accounts have numbers: the index of the queue repeats one per row. AUTOINCREMENT
     // never gives a number twice, so a reader's cursor cannot skip a row. The implicit last column
-    // of `queue_order` is the sequence.
+    // of this `queue_order` is the sequence.
     private static let schemaVersion1 = """
         CREATE TABLE account (
             number INTEGER PRIMARY KEY AUTOINCREMENT,

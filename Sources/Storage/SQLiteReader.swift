@@ -5,7 +5,7 @@ internal import Wire
 
 /// A look-up that waits for the reader.
 struct CredentialsEntry: Sendable {
-    var name: Localpart
+    var address: DeviceAddress
     var ticket: UInt64
     var shard: Int
 }
@@ -16,6 +16,7 @@ final class SQLiteReader: @unchecked Sendable {
     private let path: String
     private let limits: StoreLimits
     private let options: SQLiteOptions
+    private let synthetic: SyntheticAccounts?
     private let log: @Sendable (String) -> Void
     private let delivery: StoreDelivery
     private var queue: DatabaseQueue?
@@ -23,11 +24,13 @@ final class SQLiteReader: @unchecked Sendable {
 
     init(
         path: String, limits: StoreLimits, options: SQLiteOptions,
-        log: @escaping @Sendable (String) -> Void, delivery: @escaping StoreDelivery
+        synthetic: SyntheticAccounts?, log: @escaping @Sendable (String) -> Void,
+        delivery: @escaping StoreDelivery
     ) {
         self.path = path
         self.limits = limits
         self.options = options
+        self.synthetic = synthetic
         self.log = log
         self.delivery = delivery
     }
@@ -51,7 +54,10 @@ final class SQLiteReader: @unchecked Sendable {
             if queue == nil { try open() }
             guard let queue, let tables else { throw StoreError.closed }
             return try queue.read { _ in
-                try batch.map { .credentials(try tables.keys(of: $0.name)) }
+                try batch.map { entry in
+                    .credentials(
+                        try tables.credentials(of: entry.address, synthetic: synthetic))
+                }
             }
         } catch {
             // The next batch tries with a new connection.

@@ -80,9 +80,13 @@ final class SQLiteStatements {
     let insertAccount: SQLiteStatement
     let deleteAccount: SQLiteStatement
     let updateKeys: SQLiteStatement
+    let selectTokens: SQLiteStatement
+    let updateTokens: SQLiteStatement
+    let deleteTokens: SQLiteStatement
     let selectDevices: SQLiteStatement
     let insertDevice: SQLiteStatement
     let selectStanza: SQLiteStatement
+    let selectOldest: SQLiteStatement
     let insertStanza: SQLiteStatement
     let deleteStanza: SQLiteStatement
     let selectPage: SQLiteStatement
@@ -107,19 +111,37 @@ final class SQLiteStatements {
             UPDATE account SET salt = ?, iterations = ?, stored_key = ?, server_key = ?
             WHERE name = ?
             """)
+        selectTokens = sql(
+            """
+            SELECT login_tokens FROM device JOIN account ON account.number = device.account
+            WHERE account.name = ? AND device.device = ?
+            """)
+        updateTokens = sql("UPDATE device SET login_tokens = ? WHERE number = ?")
+        deleteTokens = sql("UPDATE device SET login_tokens = NULL WHERE account = ?")
         selectDevices = sql(
             """
-            SELECT device, number, (SELECT count(*) FROM queue WHERE queue.device = device.number)
-            FROM device WHERE account = ? ORDER BY device
+            SELECT device.device, number, count(queue.sequence), ifnull(sum(queue.size), 0)
+            FROM device LEFT JOIN queue ON queue.device = device.number
+            WHERE account = ? GROUP BY device.device ORDER BY device.device
             """)
         insertDevice = sql("INSERT INTO device (account, device) VALUES (?, ?)")
-        selectStanza = sql("SELECT 1 FROM queue WHERE \(isStanza)")
+        // Not `size`: it stands behind the payload, and of that only the length has to be read.
+        selectStanza = sql("SELECT sequence, length(payload) FROM queue WHERE \(isStanza)")
+        // CROSS: in the order of the queue's rows, not of devices or accounts.
+        selectOldest = sql(
+            """
+            SELECT sequence, sender, sender_device, id, kind, sent_at, length(payload),
+                account.name, device.device
+            FROM queue CROSS JOIN device ON device.number = queue.device
+                CROSS JOIN account ON account.number = device.account
+            ORDER BY sequence LIMIT ?
+            """)
         insertStanza = sql(
             """
-            INSERT INTO queue (device, sender, sender_device, id, kind, sent_at, payload)
-            VALUES (?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO queue (device, sender, sender_device, id, kind, sent_at, payload, size)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
             """)
-        deleteStanza = sql("DELETE FROM queue WHERE \(isStanza)")
+        deleteStanza = sql("DELETE FROM queue WHERE sequence = ?")
         selectPage = sql(
             """
             SELECT sequence, sender, sender_device, id, kind, payload FROM queue
@@ -137,15 +159,36 @@ final class SQLiteStatements {
             serverKey: bytes(row, 3))
     }
 
+    /// A row of `selectTokens`.
+    static func tokens(_ row: Row) -> [DeviceToken] { TokenRecord.tokens(bytes(row, 0)) }
+
     /// A row of `selectPage`.
     static func stanza(_ row: Row) throws(StoreError) -> QueuedStanza {
+        guard let key = key(row) else { throw .corrupt("queue row \(row[0] as Int64)") }
+        return QueuedStanza(key: key, payload: bytes(row, 5))
+    }
+
+    /// A row of `selectOldest`.
+    static func oldest(_ row: Row) -> OldestRow {
+        var place: QueuePlace?
+        if let key = key(row), let owner = Localpart(row[7] as String),
+            let device = UInt8(exactly: row[8] as Int64)
+        {
+            place = QueuePlace(owner: DeviceAddress(user: owner, device: device), key: key)
+        }
+        return OldestRow(
+            sequence: row[0], sentAt: UInt64(clamping: row[5] as Int64),
+            size: Int(row[6] as Int64), stanza: place)
+    }
+
+    /// What a queue's row is known by; nil when it cannot be read.
+    private static func key(_ row: Row) -> StanzaKey? {
         guard let sender = Localpart(row[1] as String),
             let device = UInt8(exactly: row[2] as Int64), let id = StanzaID(row[3] as String),
             let kind = UInt8(exactly: row[4] as Int64).flatMap(StanzaKind.init(rawValue:))
-        else { throw .corrupt("queue row \(row[0] as Int64)") }
-        let key = StanzaKey(
+        else { return nil }
+        return StanzaKey(
             sender: DeviceAddress(user: sender, device: device), id: id, kind: kind)
-        return QueuedStanza(key: key, payload: bytes(row, 5))
     }
 
     private static func bytes(_ row: Row, _ index: Int) -> [UInt8] {

@@ -2,7 +2,8 @@
 //
 // Inserts wait in memory until something must read the queue, or the batch ends: a stanza that is
 // settled before that never touches the disk. Invariant: for each device in the cache, `storedCount`
-// rows are in the database and `pendingCount` in `pending`, and no stanza is in both. The cache
+// rows are in the database and `pendingCount` in `pending`, no stanza is in both, and `size` is the sum of
+// the payloads of all of them. The cache
 // knows what this transaction did, so it must be thrown away, with this object, if that is undone.
 
 internal import Foundation
@@ -15,6 +16,7 @@ final class SQLiteTables: StoreTables {
         var number: Int64
         var storedCount: Int
         var pendingCount = 0
+        var size: Int
     }
 
     private struct Account {
@@ -66,7 +68,8 @@ final class SQLiteTables: StoreTables {
 
     func devices(of account: Localpart) throws(StoreError) -> [DeviceDepth]? {
         try load(account)?.devices.map {
-            DeviceDepth(device: $0.device, depth: $0.storedCount + $0.pendingCount)
+            DeviceDepth(
+                device: $0.device, depth: $0.storedCount + $0.pendingCount, size: $0.size)
         }
     }
 
@@ -74,7 +77,7 @@ final class SQLiteTables: StoreTables {
         guard let account = try load(address.user) else { return }
         try statements.insertDevice.run(account.number, Int64(address.device))
         let device = Device(
-            device: address.device, number: database.lastInsertedRowID, storedCount: 0)
+            device: address.device, number: database.lastInsertedRowID, storedCount: 0, size: 0)
         cache[address.user]?.devices.append(device)
         cache[address.user]?.devices.sort { $0.device < $1.device }
     }
@@ -100,6 +103,22 @@ final class SQLiteTables: StoreTables {
             Data(keys.salt), keys.iterations, Data(keys.storedKey), Data(keys.serverKey), name.text)
     }
 
+    func tokens(of address: DeviceAddress) throws(StoreError) -> [DeviceToken] {
+        let records = try statements.selectTokens.rows(
+            address.user.text, Int64(address.device), transform: SQLiteStatements.tokens)
+        return records.first ?? []
+    }
+
+    func setTokens(_ tokens: [DeviceToken], of address: DeviceAddress) throws(StoreError) {
+        guard let (device, _) = try find(address) else { return }
+        try statements.updateTokens.run(Data(TokenRecord.bytes(tokens)), device.number)
+    }
+
+    func removeTokens(of account: Localpart) throws(StoreError) {
+        guard let number = try load(account)?.number else { return }
+        try statements.deleteTokens.run(number)
+    }
+
     private func load(_ name: Localpart) throws(StoreError) -> Account? {
         if let account = cache[name] { return account }
         guard
@@ -109,7 +128,7 @@ final class SQLiteTables: StoreTables {
         let devices = try statements.selectDevices.rows(number) { row in
             Device(
                 device: UInt8(truncatingIfNeeded: row[0] as Int64),  // CHECKed by the schema
-                number: row[1], storedCount: row[2])
+                number: row[1], storedCount: row[2], size: row[3])
         }
         let account = Account(number: number, devices: devices)
         cache[name] = account
@@ -132,10 +151,17 @@ final class SQLiteTables: StoreTables {
             return true
         }
         if device.storedCount == 0 { return false }
-        return try !statements.selectStanza.rows(
+        return try row(of: key, device) != nil
+    }
+
+    /// A stanza's row in the database, and the size of its payload.
+    private func row(
+        of key: StanzaKey, _ device: Device
+    ) throws(StoreError) -> (sequence: Int64, size: Int)? {
+        try statements.selectStanza.rows(
             device.number, key.sender.user.text, Int64(key.sender.device), key.id.text,
-            Int64(key.kind.rawValue), transform: { _ in true }
-        ).isEmpty
+            Int64(key.kind.rawValue), transform: { ($0[0] as Int64, $0[1] as Int) }
+        ).first
     }
 
     func insert(
@@ -146,6 +172,7 @@ final class SQLiteTables: StoreTables {
         pending.append(
             PendingRow(address: address, device: device.number, stanza: stanza, sentAt: sentAt))
         cache[address.user]?.devices[index].pendingCount += 1
+        cache[address.user]?.devices[index].size += stanza.payload.count
     }
 
     func remove(_ key: StanzaKey, from address: DeviceAddress) throws(StoreError) {
@@ -153,16 +180,43 @@ final class SQLiteTables: StoreTables {
         if device.pendingCount > 0 {
             let pendingKey = PendingKey(device: device.number, key: key)
             if let place = pendingIndex.removeValue(forKey: pendingKey) {
-                pending[place] = nil
                 cache[address.user]?.devices[index].pendingCount -= 1
+                let size = pending[place]?.stanza.payload.count ?? 0
+                cache[address.user]?.devices[index].size -= size
+                pending[place] = nil
                 return
             }
         }
-        if device.storedCount == 0 { return }
-        try statements.deleteStanza.run(
-            device.number, key.sender.user.text, Int64(key.sender.device), key.id.text,
-            Int64(key.kind.rawValue))
-        cache[address.user]?.devices[index].storedCount -= database.changesCount
+        guard device.storedCount > 0, let row = try row(of: key, device) else { return }
+        try removeRow(row.sequence, size: row.size, of: address)
+    }
+
+    private func removeRow(
+        _ sequence: Int64, size: Int, of address: DeviceAddress?
+    ) throws(StoreError) {
+        try statements.deleteStanza.run(sequence)
+        // Whoever is not in the cache is counted when it comes there.
+        guard let address, let index = cache[address.user]?.index(of: address.device) else {
+            return
+        }
+        cache[address.user]?.devices[index].storedCount -= 1
+        cache[address.user]?.devices[index].size -= size
+    }
+
+    func oldest(acceptedUntil: UInt64, countMax: Int) throws(StoreError) -> [OldestRow] {
+        try flush()
+        var rows: [OldestRow] = []
+        try statements.selectOldest.forEachRow(countMax) { row in
+            let row = SQLiteStatements.oldest(row)
+            guard row.sentAt <= acceptedUntil else { return false }
+            rows.append(row)
+            return true
+        }
+        return rows
+    }
+
+    func remove(_ row: OldestRow) throws(StoreError) {
+        try removeRow(row.sequence, size: row.size, of: row.stanza?.owner)
     }
 
     func page(
@@ -195,7 +249,8 @@ final class SQLiteTables: StoreTables {
             let key = row.stanza.key
             try statements.insertStanza.run(
                 row.device, key.sender.user.text, Int64(key.sender.device), key.id.text,
-                Int64(key.kind.rawValue), Int64(clamping: row.sentAt), Data(row.stanza.payload))
+                Int64(key.kind.rawValue), Int64(clamping: row.sentAt), Data(row.stanza.payload),
+                row.stanza.payload.count)
             if let index = cache[row.address.user]?.index(of: row.address.device) {
                 cache[row.address.user]?.devices[index].pendingCount -= 1
                 cache[row.address.user]?.devices[index].storedCount += 1

@@ -2,12 +2,14 @@
 
 internal import Glibc
 
-/// What can go wrong in a store. The first two are the caller's, the rest the machine's.
+/// What can go wrong in a store. The first three are the caller's, the rest the machine's.
 package enum StoreError: Error, Equatable, CustomStringConvertible {
     /// There is an account of that name already.
     case accountExists
     /// There is no account of that name.
     case unknownAccount
+    /// The account has no such device.
+    case unknownDevice
     /// Another process holds the data directory.
     case inUse(path: String)
     /// The store's queue has no room for a request; nothing was done.
@@ -27,6 +29,7 @@ package enum StoreError: Error, Equatable, CustomStringConvertible {
         switch self {
         case .accountExists: "the account exists already"
         case .unknownAccount: "there is no such account"
+        case .unknownDevice: "the account has no such device"
         case .inUse(let path): "another process uses \(path)"
         case .overloaded: "the store has too many requests waiting"
         case .closed: "the store is closed"

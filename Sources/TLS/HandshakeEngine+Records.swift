@@ -20,7 +20,7 @@ extension HandshakeEngine {
     }
 
     /// Appends what one SSL_read gives. On an error the output holds an alert.
-    mutating func read(
+    func read(
         _ transfer: inout Transfer, into plaintext: inout ByteBuffer
     ) throws(TLSError) -> ReadStep {
         // No record is larger and none holds more than what came; a smaller room costs another turn.
@@ -44,7 +44,7 @@ extension HandshakeEngine {
     }
 
     /// Appends `plaintext`, sealed, to the output.
-    mutating func write(
+    func write(
         _ plaintext: UnsafeRawBufferPointer, _ transfer: inout Transfer
     ) throws(TLSError) {
         guard plaintext.count > 0 else { return }
@@ -58,7 +58,7 @@ extension HandshakeEngine {
 
     /// Appends a close_notify to the output. Called at most once, after the handshake, and not after
     /// an error.
-    mutating func shutdown(_ transfer: inout Transfer) {
+    func shutdown(_ transfer: inout Transfer) {
         ERR_clear_error()
         _ = transfer.through(bio) { SSL_shutdown(ssl) }
         ERR_clear_error()

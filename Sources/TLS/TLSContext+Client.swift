@@ -16,6 +16,11 @@ extension ContextHandle {
         } else {
             try require(SSL_CTX_set_default_verify_paths(pointer), "the system's authorities")
         }
+        // A client's own sessions are kept by TLSSession; this only tells of new ones.
+        let mode = SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL
+        tern_SSL_CTX_set_session_cache_mode(pointer, Int(mode))
+        SSL_CTX_sess_set_new_cb(pointer, ternCountTicket)
+        if let files = configuration.certificate { try load(files) }
         guard !protocols.isEmpty else { return }
         let bytes = protocols.bytes
         // This one call answers 0 for success.

@@ -16,10 +16,16 @@ public enum TLSError: Error, Equatable, Sendable, CustomStringConvertible {
     case keyMismatch(certificatePath: String, privateKeyPath: String)
     /// Operator: the file of trusted authorities is missing, unreadable or malformed.
     case authorityFile(path: String, reason: String)
+    /// Operator: the OCSP response is missing, malformed or about another certificate.
+    case stapleFile(path: String, reason: String)
+    /// Operator: the file of ticket keys is missing, malformed or open to others.
+    case ticketKeyFile(path: String, reason: String)
     /// Peer: the server's certificate is not to be trusted, or not for the name asked for.
     case certificateRejected(String)
     /// Peer: no application protocol in common, or none offered.
     case applicationProtocolRefused
+    /// Peer: it asked for a name that no certificate has, and such are refused.
+    case serverNameRefused
     /// Peer: it gave up with this alert (RFC 8446, section 6.2).
     case peerAlert(code: UInt8, reason: String)
     /// Peer: the handshake broke the protocol or found nothing in common.
@@ -38,8 +44,11 @@ public enum TLSError: Error, Equatable, Sendable, CustomStringConvertible {
         case .keyMismatch(let certificatePath, let privateKeyPath):
             "private key \(privateKeyPath) does not belong to certificate \(certificatePath)"
         case .authorityFile(let path, let reason): "trusted authorities \(path): \(reason)"
+        case .stapleFile(let path, let reason): "OCSP staple \(path): \(reason)"
+        case .ticketKeyFile(let path, let reason): "ticket keys \(path): \(reason)"
         case .certificateRejected(let reason): "server certificate rejected: \(reason)"
         case .applicationProtocolRefused: "no application protocol (ALPN) in common"
+        case .serverNameRefused: "no certificate for the server name asked for"
         case .peerAlert(let code, let reason): "peer sent TLS alert \(code): \(reason)"
         case .handshakeFailed(let reason): "TLS handshake failed: \(reason)"
         case .recordRejected(let reason): "TLS record rejected: \(reason)"

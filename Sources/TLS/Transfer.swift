@@ -14,6 +14,8 @@ struct Transfer {
     private let input: UnsafeRawBufferPointer
     /// How much of it OpenSSL has taken.
     private var inputOffset = 0
+    /// Whether OpenSSL gets no more of it: it stands at the end of a record.
+    var isHalted = false
     /// The caller's output buffer; valid for the call.
     private let output: UnsafeMutablePointer<ByteBuffer>
 
@@ -25,9 +27,12 @@ struct Transfer {
     /// Bytes not yet taken.
     var inputRemaining: Int { input.count - inputOffset }
 
+    /// The bytes not yet taken.
+    var rest: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: input[inputOffset...]) }
+
     /// Copies at most `size` bytes out of the input; 0 when none is left.
     fileprivate mutating func take(_ bytes: UnsafeMutableRawPointer, _ size: Int) -> Int {
-        let count = min(size, inputRemaining)
+        let count = isHalted ? 0 : min(size, inputRemaining)
         guard count > 0, let base = input.baseAddress else { return 0 }
         bytes.copyMemory(from: base + inputOffset, byteCount: count)
         inputOffset += count

@@ -42,13 +42,13 @@ public enum WireError: Error, Hashable, Sendable {
 
     // Compression.
 
-    /// Not a zlib stream, or one with a wrong checksum.
+    /// Not a stream of its kind, or one with a wrong checksum.
     case compressedCorrupt
-    /// A zlib stream that ends early.
+    /// A stream that ends early.
     case compressedTruncated
-    /// Bytes behind the zlib stream.
+    /// Bytes behind the stream.
     case compressedTrailingBytes
-    /// A zlib stream that holds more than the limit.
+    /// A stream that holds more than the limit.
     case inflatedSizeExceeded
 
     // Logins.

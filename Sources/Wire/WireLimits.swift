@@ -8,6 +8,9 @@ package enum WireLimits {
     package static let attributeCountMax = 64
     /// Children of one node: what LIST_16 can say.
     package static let childCountMax = 65_535
+    /// Bytes in memory of a decoded tree for each byte of its payload: the worst is an attribute that
+    /// spells a JID of 320 characters in four bytes. It holds by itself; nothing is refused for it.
+    package static let treeSizeRatioMax = 104
     /// Characters of one packed string: what its header can say, by agreement one less.
     package static let packedCharacterCountMax = 127
     /// Bytes behind a frame's 3 length bytes, before login: a login needs a few hundred.
@@ -18,8 +21,19 @@ package enum WireLimits {
     package static let frameSizeMin = 2
     /// Bytes that one frame may inflate to.
     package static let inflatedSizeMax = 262_144
-    /// Bytes from which on compression pays.
+    /// Bytes from which on zlib pays.
     package static let deflateSizeMin = 512
+    /// Bytes from which on deflate with a preset dictionary pays.
+    package static let presetDeflateSizeMin = 48
+    /// Versions of preset dictionaries that an `auth` may name.
+    package static let presetOfferCountMax = 8
+    /// Stanzas that a login may say the client has: more than fit the frame, mostly.
+    package static let resumeCountMax = 64
+    /// Login tokens of a device: the one in use and those that were issued and not used yet. More than one of
+    /// these comes of answers that were lost.
+    package static let deviceTokenCountMax = 5
+    /// The longest time that a server asks a client to stay away, in seconds.
+    package static let retryAfterSMax: UInt64 = 600
     /// Bytes of one dictionary word.
     package static let wordSizeMax = 128
     /// Bytes of one SCRAM message; ours have about 250.
@@ -30,4 +44,6 @@ package enum WireLimits {
     package static let scramIterationsDefault = 10_000
     /// PBKDF2 iterations that a client takes from a server: less is weak, more is an attack.
     package static let scramIterations = 4_096...1_000_000
+    /// Accounts that a gateway under test has without storing them: more than one machine holds.
+    package static let benchAccountCountMax = 10_000_000
 }

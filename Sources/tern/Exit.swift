@@ -9,6 +9,7 @@ enum ExitStatus: Int32 {
     case done = 0
     case usage = 64
     case data = 65
+    case noInput = 66
     case unavailable = 69
     case internalError = 70
     case protocolError = 76
@@ -41,7 +42,8 @@ struct Failure: Error {
                 default: .unavailable
                 }
             case .protocolViolation: .protocolError
-            case .outboxFull, .tooManyRequests, .disconnected, .closed, .unavailable: .unavailable
+            case .outboxFull, .tooManyRequests, .disconnected, .closed, .unavailable, .storeFailed:
+                .unavailable
             }
         self.init(status, "\(error)")
     }

@@ -29,6 +29,10 @@ package struct JSONLine: Sendable {
         members.append("\(Self.quoted(key)):\(value)")
     }
 
+    package mutating func add(_ key: String, _ value: Int) {
+        members.append("\(Self.quoted(key)):\(value)")
+    }
+
     package mutating func add(_ key: String, _ value: Bool) {
         members.append("\(Self.quoted(key)):\(value)")
     }

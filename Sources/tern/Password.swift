@@ -7,16 +7,19 @@ package enum Password {
     /// The longest password file, in bytes.
     package static let fileSizeMax = 4_096
 
+    /// What TERN_PASSWORD holds.
+    static var environment: String? { getenv("TERN_PASSWORD").map { String(cString: $0) } }
+
     /// The password of a login: TERN_PASSWORD, the file, or a question on the terminal.
     static func read(file: String?, for name: String) throws -> String {
         if let file { return try readFile(file) }
-        if let value = getenv("TERN_PASSWORD") { return String(cString: value) }
+        if let environment { return environment }
         return try ask("Password for \(name): ")
     }
 
     /// The new password of an account: as `read`, but the terminal asks twice.
     static func readNew(file: String?, for name: String) throws -> String {
-        if file != nil || getenv("TERN_PASSWORD") != nil { return try read(file: file, for: name) }
+        if file != nil || environment != nil { return try read(file: file, for: name) }
         let password = try ask("New password for \(name): ")
         guard try ask("Once more: ") == password else {
             throw Failure(.data, "the two passwords differ")

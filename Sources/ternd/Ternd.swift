@@ -9,16 +9,19 @@ import Reactor
 
 @main
 struct Ternd: ParsableCommand {
+    private static let upkeepMs: UInt64 = 60_000
+
     static let configuration = CommandConfiguration(
         commandName: "ternd",
         abstract: "A TLS-secured gateway for mobile messengers.",
         discussion: """
             Without options it serves the domain localhost on 127.0.0.1:5223, with its data in var/ and \
             its certificate in certs/. Options win over the configuration file. SIGTERM and SIGINT stop \
-            it in good order.
+            it in good order; SIGHUP makes it read certificates and ticket keys again.
 
             Exit codes: 0 stopped, 64 usage, 69 it could not start, 78 configuration.
-            """)
+            """,
+        subcommands: [DoctorCommand.self])
 
     @Option(help: "A TOML file; see docs/CONFIGURATION.md.")
     var config: String?
@@ -41,7 +44,14 @@ struct Ternd: ParsableCommand {
     @Option(help: "Threads that hold connections.")
     var shards: Int?
 
+    @Flag(
+        help: ArgumentHelp(
+            "Let bench-0, bench-1, … log in with the password bench, without being stored.",
+            discussion: "For load tests; only with all listeners on loopback."))
+    var benchAuth = false
+
     func run() throws {
+        Allocator.configure()
         let settings: GatewayConfiguration
         do {
             settings = try gatewayConfiguration()
@@ -60,7 +70,7 @@ struct Ternd: ParsableCommand {
         do {
             // Before the first thread starts, so that all block the signals.
             var signals = try SignalSource([SIGTERM, SIGINT, SIGHUP, SIGPIPE])
-            let descriptors = try ResourceLimits.raiseDescriptorLimit()
+            try ResourceLimits.raiseDescriptorLimit()
             let gateway = try Gateway(configuration: settings, logger: logger)
             logger.notice(
                 "ready",
@@ -68,9 +78,9 @@ struct Ternd: ParsableCommand {
                     "domain": "\(settings.domain)",
                     "listen": "\(gateway.addresses.joined(separator: ","))",
                     "admin": "\(gateway.adminPath)",
-                    "descriptors": "\(descriptors)",
+                    "sessions": "\(gateway.capacity.sessionCount)",
                 ])
-            try waitForStop(&signals)
+            try serve(gateway, &signals)
             logger.notice("stopping")
             gateway.stop()
             logger.notice("stopped")
@@ -91,16 +101,24 @@ struct Ternd: ParsableCommand {
         settings.certificatePath = certificate ?? settings.certificatePath
         settings.keyPath = key ?? settings.keyPath
         settings.shardCount = shards ?? settings.shardCount
+        settings.acceptsBenchAccounts = benchAuth
         return settings
     }
 
-    private func waitForStop(_ signals: inout SignalSource) throws {
+    /// Obeys signals until one says stop, and looks after the gateway each minute.
+    private func serve(_ gateway: Gateway, _ signals: inout SignalSource) throws {
         var poller = try Poller(eventCountMax: 1)
         try poller.add(signals.descriptor, token: 0, interest: [.readable])
+        var maintainAt = MonotonicClock.now().advanced(byMs: Self.upkeepMs)
         while true {
-            poller.wait(timeoutMs: nil)
+            let left = maintainAt.milliseconds(since: MonotonicClock.now())
+            poller.wait(timeoutMs: Int(left))
             let arrived = signals.read()
             if arrived.contains(SIGTERM) || arrived.contains(SIGINT) { return }
+            if arrived.contains(SIGHUP) { gateway.reload() }
+            guard MonotonicClock.now() >= maintainAt else { continue }
+            gateway.maintain()
+            maintainAt = MonotonicClock.now().advanced(byMs: Self.upkeepMs)
         }
     }
 

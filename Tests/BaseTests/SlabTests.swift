@@ -54,3 +54,90 @@ import Testing
         #expect(SlotID(word: id.word) == id)
     }
 }
+
+@Suite struct SlabChunkTests {
+    /// A slab with `count` values and their identities.
+    private func filled(_ count: Int, _ slab: inout Slab<Int>) throws -> [SlotID] {
+        var ids: [SlotID] = []
+        for value in 0..<count {
+            let placed = slab.insert(value)
+            ids.append(try #require(placed))
+        }
+        return ids
+    }
+
+    @Test func memoryComesByTheChunkAndGoesBack() throws {
+        var slab = Slab<Int>(countMax: 1_000_000)
+        let allocatedSize = slab.allocatedSize
+        #expect(allocatedSize == 0)
+        let ids = try filled(100_000, &slab)
+        let full = slab.allocatedSize
+        #expect(full >= 100_000 * (8 + 6) && full < 102_000 * (8 + 6))
+        for id in ids { slab.remove(id) }
+        let empty = slab.allocatedSize
+        // One spare chunk stays.
+        #expect(empty == 1_024 * (8 + 6))
+        let isEmpty = slab.isEmpty
+        #expect(isEmpty)
+    }
+
+    @Test func lowChunksAreFilledFirst() throws {
+        var slab = Slab<Int>(countMax: 1_000_000)
+        let ids = try filled(10 * 1_024, &slab)
+        for id in ids where id.index % 2 == 0 { slab.remove(id) }
+        let again = try filled(1_024, &slab)
+        #expect(again.allSatisfy { $0.index < 2 * 1_024 })
+    }
+
+    @Test func identitiesAreStaleAfterTheirChunkCameBack() throws {
+        var slab = Slab<Int>(countMax: 1_000_000)
+        var past: Set<SlotID> = []
+        for _ in 0..<5 {
+            let ids = try filled(3 * 1_024, &slab)
+            #expect(past.isDisjoint(with: ids))
+            past.formUnion(ids)
+            for id in ids.shuffled() { slab.remove(id) }
+            let isAnyThere = past.contains { slab.contains($0) }
+            #expect(!isAnyThere)
+        }
+    }
+
+    @Test func agreesWithADictionary() throws {
+        var random = SystemRandomNumberGenerator()
+        var slab = Slab<Int>(countMax: 5_000)
+        var model: [SlotID: Int] = [:]
+        for step in 0..<60_000 {
+            // Waves of coming and going, so that chunks fill and empty.
+            let isComing = Int.random(in: 0..<10, using: &random) < (step / 10_000 % 2 == 0 ? 7 : 3)
+            if isComing {
+                if let id = slab.insert(step) {
+                    #expect(model.updateValue(step, forKey: id) == nil)
+                } else {
+                    #expect(model.count == 5_000)
+                }
+            } else if let id = model.keys.first {
+                let removed = slab.remove(id)
+                #expect(removed == model.removeValue(forKey: id))
+            }
+        }
+        let count = slab.count
+        #expect(count == model.count)
+        for (id, value) in model {
+            let found = slab.withElement(id) { $0 }
+            #expect(found == value)
+        }
+    }
+
+    @Test func valuesDieWithTheirSlab() throws {
+        final class Canary {}
+        weak var canary: Canary?
+        do {
+            var slab = Slab<Canary>(countMax: 10)
+            let value = Canary()
+            canary = value
+            let placed = slab.insert(value)
+            #expect(placed != nil)
+        }
+        #expect(canary == nil)
+    }
+}

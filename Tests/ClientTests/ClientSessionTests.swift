@@ -170,11 +170,90 @@ struct OutgoingTests {
         _ = try bench.receive()
         try bench.deliver(ack("T1"), refusal("T2", type: "wait", condition: "resource-constraint"))
         try bench.deliver(refusal("T3", type: "wait", condition: "resource-constraint"))
+        // The owner hears of each; what nobody waits for is not refused.
+        try bench.deliver(refusal("T1", type: "wait", condition: "resource-constraint"))
+        let refused = bench.effects.filter { if case .refused = $0 { true } else { false } }
+        #expect(refused == [.refused(makeID("T2")), .refused(makeID("T3"))])
         try bench.post("T4")
-        bench.tick(afterMs: ClientLimits.waitPauseMs - 1)
+        bench.tick(afterMs: ClientLimits.waitPauseMs / 2 - 1)
         #expect(try bench.receive() == [])
-        bench.tick(afterMs: 1)
+        bench.tick(afterMs: ClientLimits.waitPauseMs / 2 + 1)
         #expect(try bench.receive().map { $0["id"] } == ["T2", "T3", "T4"])
+    }
+
+    /// The server knows for how long it is no use: no sooner, not all at once, and not for ever.
+    @Test func waitGoesOnAsLongAsTheServerSays() throws {
+        var ends: Set<UInt64> = []
+        for _ in 0..<8 {
+            var bench = Bench()
+            try bench.goOnline()
+            try bench.post("T1")
+            _ = try bench.receive()
+            try bench.deliver(
+                refusal("T1", type: "wait", condition: "resource-constraint", after: "4"))
+            ends.insert(bench.session.deadline?.milliseconds ?? 0)
+            bench.tick(afterMs: 3_999)
+            #expect(try bench.receive() == [])
+            bench.tick(afterMs: 2_001)
+            #expect(try bench.receive().map { $0["id"] } == ["T1"])
+        }
+        #expect(ends.count > 1)
+        for after in ["\(UInt64.max)", "600"] {
+            var bench = Bench()
+            try bench.goOnline()
+            try bench.post("T1")
+            _ = try bench.receive()
+            try bench.deliver(
+                refusal("T1", type: "wait", condition: "internal-server-error", after: after))
+            bench.tick(afterMs: ClientLimits.waitHintMsMax - 1)
+            #expect(try bench.receive().filter { $0.tag == "message" } == [])
+            bench.tick(afterMs: ClientLimits.waitHintMsMax / 2 + 1)
+            #expect(try bench.receive().contains { $0["id"] == "T1" })
+        }
+    }
+
+    @Test func waitHoldsUpOneRecipientOnly() throws {
+        var bench = Bench()
+        try bench.goOnline()
+        try bench.post("T1")
+        _ = try bench.receive()
+        try bench.deliver(refusal("T1", type: "wait", condition: "resource-constraint"))
+        try bench.post("T2")
+        let other = OutgoingMessage(to: makeJID("carol@example.org"), id: makeID("C1"), body: "hi")
+        try bench.session.send(other, output: &bench.sent)
+        #expect(try bench.receive().map { $0["id"] } == ["C1"])
+        bench.tick(afterMs: ClientLimits.waitPauseMs)
+        #expect(try bench.receive().map { $0["id"] } == ["T1", "T2"])
+    }
+
+    @Test func whatIsBehindAFailedMessageFailsWithIt() throws {
+        var bench = Bench()
+        try bench.goOnline()
+        for id in ["T1", "T2"] { try bench.post(id) }
+        _ = bench.takeEvents()
+        for _ in 0..<ClientLimits.waitAttemptsMax {
+            #expect(try bench.receive().compactMap { $0["id"] } == ["T1", "T2"])
+            for id in ["T1", "T2"] {
+                try bench.deliver(refusal(id, type: "wait", condition: "resource-constraint"))
+            }
+            bench.tick(afterMs: ClientLimits.waitPauseMsMax)
+        }
+        #expect(
+            bench.takeEvents()
+                == ["T1", "T2"].map {
+                    .failed(makeID($0), condition: "resource-constraint", text: nil)
+                })
+        #expect(try bench.receive() == [])
+    }
+
+    @Test func aPauseIsNoDeadlineForWhoeverCloses() throws {
+        var bench = Bench()
+        try bench.goOnline()
+        try bench.post("T1")
+        try bench.deliver(refusal("T1", type: "wait", condition: "resource-constraint"))
+        bench.session.close(at: bench.moment, output: &bench.sent)
+        let closed = bench.moment.monotonic.advanced(byMs: ClientLimits.closeTimeoutMs)
+        #expect(bench.session.deadline == closed)
     }
 
     @Test func waitHasAnEnd() throws {

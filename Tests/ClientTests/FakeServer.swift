@@ -26,11 +26,15 @@ func makeContext() -> WireContext {
     return context
 }
 
-func makeSession(password: String = "secret") -> ClientSession {
+func makeSession(
+    password: String? = "secret", offersPreset: Bool = true, wantsToken: Bool = true,
+    kept: ClientState = ClientState()
+) -> ClientSession {
     ClientSession(
         configuration: ClientSession.Configuration(
-            jid: aliceJID, device: 7, password: Array(password.utf8)),
-        context: makeContext(), cryptography: OpenSSLCryptography())
+            jid: aliceJID, device: 7, password: password.map { Array($0.utf8) },
+            offersPreset: offersPreset, wantsToken: wantsToken),
+        context: makeContext(), cryptography: OpenSSLCryptography(), kept: kept)
 }
 
 /// A client's session, the time it is told, and the server opposite.
@@ -47,6 +51,8 @@ struct Bench: ~Copyable {
 
     /// What the client sent, not yet taken.
     var sent = ByteBuffer()
+    var kept = ClientState()
+    var acknowledges = true
     var effects: [ClientSession.Effect] = []
 
     var moment: Moment {
@@ -79,8 +85,23 @@ struct Bench: ~Copyable {
         take()
     }
 
+    /// What the session changed is in the store; the app acknowledges at once unless it is told not to.
     mutating func take() {
-        effects += session.takeEffects()
+        for change in session.takeChanges() { kept.apply(change) }
+        let fresh = session.takeEffects()
+        effects += fresh
+        guard acknowledges else { return }
+        for case .event(.message(let message)) in fresh {
+            session.acknowledge(message.id, from: message.from, output: &sent)
+        }
+        for change in session.takeChanges() { kept.apply(change) }
+    }
+
+    /// The process dies, and another goes on with what the store has.
+    mutating func restart() {
+        session = makeSession(kept: kept)
+        sent.clear()
+        effects = []
     }
 
     /// The events so far, which are then forgotten.
@@ -137,13 +158,19 @@ struct Bench: ~Copyable {
         for node in nodes { deliver(try frame(node)) }
     }
 
-    /// Carries the login through; `tamper` may change the server's signature.
-    mutating func login(tamper: ([UInt8]) -> [UInt8] = { $0 }) throws {
+    /// Carries the login through; `tamper` may change the server's signature, `deflate` is what the
+    /// server answers to the client's `offer`.
+    mutating func login(
+        deflate: String? = nil, offer: String? = "1", token: LoginToken? = nil,
+        tamper: ([UInt8]) -> [UInt8] = { $0 }
+    ) throws {
         receivePrologue()
         let auth = try #require(try receive().first)
         #expect(auth.tag == "auth")
         #expect(auth["mechanism"] == "SCRAM-SHA-256-PLUS")
         #expect(auth["device"] == "7")
+        #expect(auth["deflate"] == offer)
+        #expect(auth["token"] == "get")
         let first = try ScramClientFirst(parsing: auth.bytes ?? [])
         #expect(first.binding == .required("tls-exporter"))
         #expect(first.username == "alice")
@@ -162,13 +189,13 @@ struct Bench: ~Copyable {
         let signature = ScramProof.serverSignature(
             keys: keys, authMessage: message, cryptography: cryptography)
         let success = ScramServerFinal.verifier(tamper(signature))
-        try deliver(
-            Node(
-                "success",
-                [
-                    Node.Attribute(key: "jid", value: "alice@example.org/7"),
-                    Node.Attribute(key: "t", value: "1700000000"),
-                ], content: .bytes(success.bytes)))
+        var attributes = [
+            Node.Attribute(key: "jid", value: "alice@example.org/7"),
+            Node.Attribute(key: "t", value: "1700000000"),
+        ]
+        if let deflate { attributes.append(Node.Attribute(key: "deflate", value: deflate)) }
+        if let token { attributes.append(Node.Attribute(key: "token", value: token.hex)) }
+        try deliver(Node("success", attributes, content: .bytes(success.bytes)))
     }
 
     /// A session that is logged in, with what the login produced taken.
@@ -190,8 +217,9 @@ func ack(_ id: String) -> Node {
         ["class": "message", "id": id, "from": bobJID.bare.description, "t": "1700000002"])
 }
 
-func refusal(_ id: String, type: String, condition: String) -> Node {
-    Node(
-        "message", ["type": "error", "id": id, "from": bobJID.bare.description],
-        [Node("error", ["type": type], [Node(condition)])])
+func refusal(_ id: String, type: String, condition: String, after: String? = nil) -> Node {
+    var error = Node("error", ["type": type], [Node(condition)])
+    if let after { error["after"] = after }
+    return Node(
+        "message", ["type": "error", "id": id, "from": bobJID.bare.description], [error])
 }

@@ -260,6 +260,25 @@ struct ChatModelTests {
         #expect(model.recipient(of: makeID("X2")) == nil)
     }
 
+    @Test func whatHasExpiredIsTold() {
+        var model = ChatModel(jid: aliceJID, partner: bobJID.bare)
+        let id = makeID("X1")
+        _ = model.posted(id, to: bobJID.bare, text: "a")
+        let other = makeJID("bob@example.org/4")
+        #expect(
+            model.receive(.expired(id, for: other)).lines == ["#1 ✗ not delivered to bob/4 in time"]
+        )
+        #expect(model.receive(.delivered(id, by: bobJID)).lines == ["#1 ✓✓ delivered to bob/3"])
+        #expect(model.receive(.expired(id, for: bobJID)).lines.isEmpty)
+        #expect(
+            model.receive(.expired(makeID("X0"), for: other)).lines
+                == ["X0 ✗ not delivered to bob/4 in time"])
+        #expect(
+            ClientEvent.expired(id, for: other).json(for: aliceJID)
+                == #"{"kind":"expired","from":"bob@example.org/4","to":"\#(aliceJID)","id":"X1","body":null}"#
+        )
+    }
+
     @Test func anAckAfterAReceiptIsSilent() {
         var model = ChatModel(jid: aliceJID, partner: bobJID.bare)
         let (first, second) = (makeID("X1"), makeID("X2"))

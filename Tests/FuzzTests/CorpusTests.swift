@@ -1,6 +1,7 @@
 // Every kept input goes through its target: a finding stays fixed without a fuzzer.
 
 import Foundation
+import FuzzSessions
 import FuzzTargets
 import Testing
 
@@ -15,10 +16,16 @@ struct CorpusTests {
 
     static let targets = [
         Target(name: "node") { fuzzNode($0) },
+        Target(name: "tree") { fuzzTree($0) },
         Target(name: "frames") { fuzzFrames($0) },
         Target(name: "inflate") { fuzzInflate($0) },
+        Target(name: "prologue") { fuzzPrologue($0) },
         Target(name: "address") { fuzzAddress($0) },
         Target(name: "scram") { fuzzScram($0) },
+        Target(name: "dictionary") { fuzzDictionary($0) },
+        Target(name: "notation") { fuzzNotation($0) },
+        Target(name: "records") { fuzzRecords($0) },
+        Target(name: "tls") { fuzzTLS($0) },
         Target(name: "session") { fuzzSession($0) },
     ]
 

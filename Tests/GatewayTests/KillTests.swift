@@ -32,15 +32,23 @@ import Wire
             let record = Mutexed(Record())
             clients[name] = client
             records[name] = record
-            readers.append(Task { for await event in client.events { note(event, in: record) } })
+            readers.append(
+                Task {
+                    for await event in client.events {
+                        note(event, in: record)
+                        if case .message(let message) = event {
+                            try? await client.acknowledge(message)
+                        }
+                    }
+                })
             try client.start()
         }
         var posted: [String: [String]] = [:]
-        func post(_ name: String, to other: String) throws {
+        func post(_ name: String, to other: String) async throws {
             guard let client = clients[name], let to = JID("\(other)@localhost") else { return }
             let number = posted[name, default: []].count
             do {
-                let id = try client.post(to: to, body: "\(number)")
+                let id = try await client.post(to: to, body: "\(number)")
                 posted[name, default: []].append(id.text)
             } catch ClientError.outboxFull {
                 return  // the app's to retry; not acked, so nothing is promised
@@ -49,8 +57,8 @@ import Wire
         for _ in 0..<Self.rounds {
             let until = Date().addingTimeInterval(Double.random(in: 0.02...0.25, using: &random))
             while Date() < until {
-                try post("alice", to: "bob")
-                try post("bob", to: "alice")
+                try await post("alice", to: "bob")
+                try await post("bob", to: "alice")
                 try await Task.sleep(for: .microseconds(700))
             }
             try server.killAndRestart()

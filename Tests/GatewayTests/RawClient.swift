@@ -20,6 +20,8 @@ final class RawClient {
 
     private var socket: Socket
     private var tls: TLSConnection
+    private let ciphers = RecordCiphers()
+    private var facts: HandshakeFacts?
     private var plaintext = ByteBuffer()
     private var output = ByteBuffer()
     private(set) var isClosed = false
@@ -45,11 +47,12 @@ final class RawClient {
         self.context = context
         socket = try Socket.connect(to: SocketAddress(ipv4: 0x7F00_0001, port: port))
         self.tls = try TLSConnection(client: tls, serverName: "localhost", session: session)
-        try self.tls.start(output: &output)
+        try self.tls.start(output: &output, ciphers: ciphers)
         try flush()
         let deadline = MonotonicClock.now().advanced(byMs: 10_000)
         while !self.tls.isOpen && !isClosed { try receive(until: deadline) }
-        guard self.tls.isOpen else {
+        facts = self.tls.takeFacts()
+        guard self.tls.isOpen, facts != nil else {
             throw TestFailure("handshake failed: \(String(describing: tlsError))")
         }
     }
@@ -60,12 +63,12 @@ final class RawClient {
         guard !isClosed else { throw TestFailure("closed before it was to send") }
         sent += bytes
         guard dripsBytes else {
-            try tls.send(bytes.span.bytes, output: &output)
+            try tls.send(bytes.span.bytes, output: &output, ciphers: ciphers)
             try flush()
             return
         }
         for byte in bytes {
-            try tls.send([byte].span.bytes, output: &output)
+            try tls.send([byte].span.bytes, output: &output, ciphers: ciphers)
             try flush()
         }
     }
@@ -156,7 +159,8 @@ final class RawClient {
         case .bytes(let count):
             do throws(TLSError) {
                 let bytes = UnsafeRawBufferPointer(rebasing: scratch[..<count])
-                let status = try tls.receive(bytes, plaintext: &plaintext, output: &output)
+                let status = try tls.receive(
+                    bytes, plaintext: &plaintext, output: &output, ciphers: ciphers)
                 if status == .closed {
                     sawCloseNotify = true
                     isClosed = true
@@ -182,30 +186,72 @@ final class RawClient {
 
     // MARK: Login
 
+    /// A login with the password that waits for its last word.
+    struct HalfLogin {
+        let first: ScramClientFirst
+        let serverFirst: ScramServerFirst
+    }
+
+    private func exporter() throws -> [UInt8] {
+        guard let exporter = facts?.exporter else { throw TestFailure("no exporter") }
+        return exporter
+    }
+
     /// Prologue and SCRAM-SHA-256-PLUS; returns the node that ends the login.
-    func logIn(_ name: String, password: String? = nil, device: UInt8 = 0) throws -> Node {
-        let cryptography = OpenSSLCryptography()
-        guard let binding = tls.exporter(label: "EXPORTER-Channel-Binding", count: 32) else {
-            throw TestFailure("no exporter")
-        }
-        let nonce = Base64.encoded(cryptography.randomBytes(18))
+    func logIn(
+        _ name: String, password: String? = nil, device: UInt8 = 0, wantsToken: Bool = false
+    ) throws -> Node {
+        let login = try beginLogin(name, device: device, wantsToken: wantsToken)
+        return try finish(login, password: password ?? name)
+    }
+
+    /// The same up to the challenge.
+    func beginLogin(
+        _ name: String, device: UInt8 = 0, wantsToken: Bool = false
+    ) throws -> HalfLogin {
+        let nonce = Base64.encoded(OpenSSLCryptography().randomBytes(18))
         let first = ScramClientFirst(
             binding: .required("tls-exporter"), username: name, nonce: nonce)
         var auth = Node("auth", content: .bytes(first.bytes))
         auth["mechanism"] = "SCRAM-SHA-256-PLUS"
         auth["device"] = String(device)
+        if wantsToken { auth["token"] = "get" }
         try send(Prologue.bytes + (try frame(auth)))
         let challenge = try nextNode()
-        guard challenge.tag == "challenge", let message = challenge.bytes else { return challenge }
+        guard challenge.tag == "challenge", let message = challenge.bytes else {
+            throw TestFailure("no challenge but \(challenge)")
+        }
         let serverFirst = try ScramServerFirst(parsing: message, clientNonce: nonce)
+        return HalfLogin(first: first, serverFirst: serverFirst)
+    }
+
+    /// The rest of it.
+    func finish(_ login: HalfLogin, password: String) throws -> Node {
         let (final, _) = ScramProof.clientFinal(
-            password: Array((password ?? name).utf8), clientFirst: first, serverFirst: serverFirst,
-            channelBindingData: binding, cryptography: cryptography)
+            password: Array(password.utf8), clientFirst: login.first,
+            serverFirst: login.serverFirst, channelBindingData: try exporter(),
+            cryptography: OpenSSLCryptography())
         try send(Node("response", content: .bytes(final.bytes)))
         return try nextNode()
     }
 
+    /// The one flight of a login with a token, but for what the client has if it announces that.
+    func beginLogin(
+        _ name: String, token: LoginToken, device: UInt8 = 0, announcesResume: Bool
+    ) throws {
+        let cryptography = OpenSSLCryptography()
+        let exchange = LoginTokenExchange(
+            user: Array(name.utf8), device: device, exporter: try exporter())
+        let message = LoginTokenMessage(
+            user: Array(name.utf8), proof: exchange.proof(of: token, cryptography: cryptography))
+        var auth = Node("auth", content: .bytes(message.bytes))
+        auth["mechanism"] = LoginToken.mechanism
+        auth["device"] = String(device)
+        if announcesResume { auth["resume"] = "true" }
+        try send(Prologue.bytes + (try frame(auth)))
+    }
+
     /// A session to resume with, once a ticket has come.
     func takeSession() -> TLSSession? { tls.takeSession() }
-    var isResumed: Bool { tls.resumed }
+    var isResumed: Bool { facts?.isResumed ?? false }
 }

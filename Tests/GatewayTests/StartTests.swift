@@ -40,6 +40,17 @@ extension CommandTests {
             try refuse(good + ["--listen", "192.0.2.1:5223"], 69, "192.0.2.1")
         }
 
+        @Test(arguments: [["0.0.0.0:0"], ["127.0.0.1:0", "[::]:0"], ["192.0.2.1:5223"]])
+        func benchAccountsAreForLoopbackOnly(_ addresses: [String]) throws {
+            let directory = try TestFiles.temporaryDirectory()
+            defer { try? FileManager.default.removeItem(atPath: directory) }
+            let options = addresses.flatMap { ["--listen", $0] }
+            try refuse(
+                options + ["--bench-auth", "--data", directory + "/data"], 78,
+                addresses.last ?? "")
+            #expect(!FileManager.default.fileExists(atPath: directory + "/data"))
+        }
+
         @Test func whatIsInUseIsNotShared() throws {
             let server = try TestServer()
             let files = [

@@ -24,15 +24,34 @@ enum TestFiles {
     }()
 
     static let certificates: Result<String, any Error> = Result {
-        let directory = FileManager.default.temporaryDirectory
-            .appending(path: "tern-certificates-\(UUID().uuidString)").path
+        let directory = try temporaryDirectory() + "/certificates"
         try run("/bin/sh", [root.appending(path: "certs/generate.sh").path, directory])
         return directory
     }
 
+    /// Holds all that the tests write, and goes with the process; TERN_TEST_KEEP=1 keeps it.
+    private static let scratch: URL = {
+        let parent = FileManager.default.temporaryDirectory
+        sweep(parent)
+        if ProcessInfo.processInfo.environment["TERN_TEST_KEEP"] == nil {
+            atexit { try? FileManager.default.removeItem(at: TestFiles.scratch) }
+        }
+        return parent.appending(path: "tern-test-\(getpid())-\(UUID().uuidString.prefix(8))")
+    }()
+
+    /// Removes what a process of tests has left that was killed.
+    private static func sweep(_ parent: URL) {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: parent.path)) ?? [] {
+            guard let found = name.wholeMatch(of: /tern-test-(\d+)-[0-9A-F]{8}/),
+                let process = pid_t(found.1), Glibc.kill(process, 0) != 0, errno == ESRCH
+            else { continue }
+            try? FileManager.default.removeItem(at: parent.appending(path: name))
+        }
+    }
+
     static func temporaryDirectory() throws -> String {
-        let directory = FileManager.default.temporaryDirectory
-            .appending(path: "tern-test-\(UUID().uuidString)").path
+        // Short: a socket's path has 107 bytes at most.
+        let directory = scratch.appending(path: "\(UUID().uuidString.prefix(8))").path
         try FileManager.default.createDirectory(
             atPath: directory, withIntermediateDirectories: true)
         return directory
@@ -74,6 +93,7 @@ final class TestServer {
     private var process: Process
     private let configuration: String
     private let arguments: [String]
+    private let descriptorLimit: Int?
     private let log: Log
 
     /// Lines that the gateway logged, gathered by Foundation's reading thread.
@@ -83,8 +103,12 @@ final class TestServer {
         var all: String { text.read }
     }
 
-    /// Starts `ternd` with these extra lines of configuration and options.
-    init(configuration: String = "", arguments: [String] = []) throws {
+    /// Starts `ternd` with these extra lines of configuration and options, and under a limit on open
+    /// descriptors if there is to be one.
+    init(
+        configuration: String = "", arguments: [String] = [], descriptorLimit: Int? = nil
+    ) throws {
+        self.descriptorLimit = descriptorLimit
         directory = try TestFiles.temporaryDirectory()
         certificates = try TestFiles.certificates.get()
         self.configuration = configuration
@@ -116,6 +140,12 @@ final class TestServer {
                 "--certificate", certificates + "/server.pem",
                 "--key", certificates + "/server-key.pem",
             ] + arguments
+        if let descriptorLimit, let program = process.executableURL {
+            process.executableURL = URL(filePath: "/bin/sh")
+            process.arguments =
+                ["-c", "ulimit -n \(descriptorLimit); exec \"$0\" \"$@\"", program.path]
+                + (process.arguments ?? [])
+        }
         let pipe = Pipe()
         process.standardError = pipe
         process.standardInput = FileHandle.nullDevice
@@ -189,6 +219,21 @@ final class TestServer {
         try AdminClient(path: adminPath).request(AdminRequest(command: .status)).status ?? [:]
     }
 
+    /// SIGHUP.
+    func hangUp() { Glibc.kill(process.processIdentifier, SIGHUP) }
+
+    /// Waits until a figure has this value.
+    func waitForStatus(_ name: String, _ value: Int, seconds: Double = 10) throws {
+        let deadline = Date().addingTimeInterval(seconds)
+        var last: Int?
+        while Date() < deadline {
+            last = try status()[name]
+            if last == value { return }
+            usleep(20_000)
+        }
+        throw TestFailure("\(name) is \(last ?? -1), not \(value)")
+    }
+
     /// Bytes of memory that are the gateway's alone.
     func residentSize() throws -> Int {
         let path = "/proc/\(process.processIdentifier)/status"
@@ -199,6 +244,11 @@ final class TestServer {
         return size * 1024
     }
 }
+
+/// A question that every session answers.
+let pingNode = Node(
+    "iq", [Node.Attribute(key: "type", value: "get"), Node.Attribute(key: "id", value: "1")],
+    content: .nodes([Node("ping")]))
 
 /// A value that several threads of a test share.
 final class Mutexed<Value: Sendable>: @unchecked Sendable {

@@ -32,6 +32,7 @@ final class ExampleGateway {
     static let domain = "chat.example"
     static let passwords = ["alice": "correct horse", "bob": "battery staple"]
     static let salts: [String: UInt8] = ["alice": 0xA0, "bob": 0xB0]
+    static let expiryS: UInt64 = 60
     static let channelBinding = (0..<32).map { UInt8(0xC0 + $0) }
 
     private let store: MemoryStore
@@ -56,10 +57,12 @@ final class ExampleGateway {
         let answers = Lock<[StoreAnswer]>([])
         self.answers = answers
         store = MemoryStore { _, batch in answers.withLock { $0 += batch } }
+        var limits = Limits()
+        limits.pingAfterMs = 300_000
         environment = SessionEnvironment(
-            context: context, limits: Limits(), cryptography: FixedCryptography(),
+            context: context, limits: limits, cryptography: FixedCryptography(),
             unknownAccountSecret: [UInt8](repeating: 0x5E, count: 32))
-        router = Router(limits: Limits(), context: context)
+        router = Router(limits: limits, context: context)
         for (name, password) in Self.passwords {
             guard let localpart = Localpart(name), let salt = Self.salts[name],
                 let prepared = PasswordPreparation.prepare(password)
@@ -95,6 +98,16 @@ final class ExampleGateway {
                 at: moment, in: environment, output: &output, effects: &effects)
             take(output, effects, of: slot)
         }
+        let expired = store.expire(
+            ExpiryStep(
+                acceptedUntil: moment.unixSeconds - Self.expiryS, unixSeconds: moment.unixSeconds,
+                notice: { [context = environment.context] in
+                    $0.expiryNotice(at: $1, context: context)
+                }))
+        for (owner, stanza) in expired.notices {
+            work.append(
+                .router(.stored(stanza, for: owner.user, devices: [owner.device])))
+        }
         settle()
     }
 
@@ -104,7 +117,7 @@ final class ExampleGateway {
         let bytes = outputs[slot] ?? []
         guard
             case .frame(_, _, let size) = try FrameSplitter.next(
-                in: bytes.span.bytes, frameSizeMax: WireLimits.frameSizeMax)
+                in: bytes.span.bytes, frameSizeMax: WireLimits.frameSizeMax, allowsPreset: true)
         else { return [] }
         outputs[slot] = Array(bytes.dropFirst(size))
         return Array(bytes.prefix(size))

@@ -1,11 +1,13 @@
 // docs/LIMITS.md and docs/CONFIGURATION.md against the code: every limit with its value, and no other.
 
 import Base
+import Bench
 import Client
 import Foundation
 import Testing
 
 @testable import Gateway
+@testable import Notation
 @testable import TLS
 @testable import Wire
 
@@ -52,33 +54,67 @@ import Testing
             ("nodeDepthMax", WireLimits.nodeDepthMax),
             ("attributeCountMax", WireLimits.attributeCountMax),
             ("childCountMax", WireLimits.childCountMax),
+            ("treeSizeRatioMax", WireLimits.treeSizeRatioMax),
             ("packedCharacterCountMax", WireLimits.packedCharacterCountMax),
             ("frameSizeMin", WireLimits.frameSizeMin),
-            ("deflateSizeMin", WireLimits.deflateSizeMin),
+            ("presetOfferCountMax", WireLimits.presetOfferCountMax),
+            ("resumeCountMax", WireLimits.resumeCountMax),
+            ("deviceTokenCountMax", WireLimits.deviceTokenCountMax),
             ("wordSizeMax", WireLimits.wordSizeMax),
             ("scramMessageSizeMax", WireLimits.scramMessageSizeMax),
             ("passwordSizeMax", WireLimits.passwordSizeMax),
             ("scramIterationsDefault", WireLimits.scramIterationsDefault),
+            ("benchAccountCountMax", WireLimits.benchAccountCountMax),
         ] {
             expected[name] = "\(value)"
         }
+        expected["retryAfterSMax"] = "\(WireLimits.retryAfterSMax)"
         #expect(try table("Protocol") == expected)
         // The gateway's own limits have the same defaults.
         let defaults = Limits()
         #expect(WireLimits.frameSizeMaxBeforeLogin == defaults.frameSizeMaxBeforeLogin)
         #expect(WireLimits.frameSizeMax == defaults.frameSizeMax)
         #expect(WireLimits.inflatedSizeMax == defaults.inflatedSizeMax)
-        let configurable: Set = ["frameSizeMaxBeforeLogin", "frameSizeMax", "inflatedSizeMax"]
+        #expect(WireLimits.deflateSizeMin == defaults.deflateSizeMin)
+        #expect(WireLimits.presetDeflateSizeMin == defaults.presetDeflateSizeMin)
+        let configurable: Set = [
+            "frameSizeMaxBeforeLogin", "frameSizeMax", "inflatedSizeMax", "deflateSizeMin",
+            "presetDeflateSizeMin",
+        ]
         let names = try constants("Sources/Wire/WireLimits.swift")
         #expect(names.subtracting(configurable) == Set(expected.keys))
+    }
+
+    @Test func everyConstantOfTheTextFormsIsThere() throws {
+        let expected = [
+            "lineSizeMax": NotationLimits.lineSizeMax,
+            "jsonDepthMax": NotationLimits.jsonDepthMax,
+            "inflatedSizeMax": NotationLimits.inflatedSizeMax,
+            "dictionarySizeMax": NotationLimits.dictionarySizeMax,
+            "shownCharacterCountMax": NotationLimits.shownCharacterCountMax,
+        ]
+        #expect(try table("Command line") == expected.mapValues { "\($0)" })
+        #expect(
+            try constants("Sources/Notation/NotationLimits.swift") == Set(expected.keys))
     }
 
     @Test func everyConstantOfTLSIsThere() throws {
         let expected = [
             "recordPlaintextSizeMax": "\(TLSLimits.recordPlaintextSizeMax)",
+            "recordCiphertextSizeMax": "\(TLSLimits.recordCiphertextSizeMax)",
+            "recordsPerKeyMax": "\(TLSLimits.recordsPerKeyMax)",
+            "receivedRecordsPerKeyMax": "\(TLSLimits.receivedRecordsPerKeyMax)",
+            "recordsWithoutDataMax": "\(TLSLimits.recordsWithoutDataMax)",
+            "ticketMessageSizeMax": "\(TLSLimits.ticketMessageSizeMax)",
             "serverNameSizeMax": "\(TLSLimits.serverNameSizeMax)",
             "protocolNameSizeMax": "\(TLSLimits.protocolNameSizeMax)",
             "exporterSizeMax": "\(TLSLimits.exporterSizeMax)",
+            "certificateCountMax": "\(TLSLimits.certificateCountMax)",
+            "ticketCountMax": "\(TLSLimits.ticketCountMax)",
+            "ticketLifetimeSMax": "\(TLSLimits.ticketLifetimeSMax)",
+            "ticketKeyCountMax": "\(TLSLimits.ticketKeyCountMax)",
+            "spentTicketCountMax": "\(TLSLimits.spentTicketCountMax)",
+            "stapleSizeMax": "\(TLSLimits.stapleSizeMax)",
         ]
         #expect(try table("TLS") == expected)
         #expect(try constants("Sources/TLS/TLSLimits.swift") == Set(expected.keys))
@@ -92,6 +128,11 @@ import Testing
             "bodySizeMax": UInt64(ClientLimits.bodySizeMax),
             "receiptCountMax": UInt64(ClientLimits.receiptCountMax),
             "seenCountMax": UInt64(ClientLimits.seenCountMax),
+            "unacknowledgedCountMax": UInt64(ClientLimits.unacknowledgedCountMax),
+            "recordCountMax": UInt64(ClientLimits.recordCountMax),
+            "recentAckCountMax": UInt64(ClientLimits.recentAckCountMax),
+            "resumeSizeMax": UInt64(ClientLimits.resumeSizeMax),
+            "retryHintMsMax": ClientLimits.retryHintMsMax,
             "requestCountMax": UInt64(ClientLimits.requestCountMax),
             "contactCountMax": UInt64(ClientLimits.contactCountMax),
             "commandCountMax": UInt64(ClientLimits.commandCountMax),
@@ -105,10 +146,46 @@ import Testing
             "closeTimeoutMs": ClientLimits.closeTimeoutMs,
             "waitPauseMs": ClientLimits.waitPauseMs,
             "waitPauseMsMax": ClientLimits.waitPauseMsMax,
+            "waitHintMsMax": ClientLimits.waitHintMsMax,
         ]
         #expect(try table("Client library") == expected.mapValues { "\($0)" })
         #expect(
             try constants("Sources/Client/ClientLimits.swift") == Set(expected.keys))
+    }
+
+    @Test func everyConstantOfTheLoadGeneratorIsThere() throws {
+        let expected: [String: UInt64] = [
+            "threadCountMax": UInt64(BenchLimits.threadCountMax),
+            "secondsMax": UInt64(BenchLimits.secondsMax),
+            "windowCountMax": UInt64(BenchLimits.windowCountMax),
+            "bodySizeMax": UInt64(BenchLimits.bodySizeMax),
+            "recipientCountMax": UInt64(BenchLimits.recipientCountMax),
+            "pendingCountMax": UInt64(BenchLimits.pendingCountMax),
+            "attemptCountMax": UInt64(BenchLimits.attemptCountMax),
+            "loginTimeoutMs": BenchLimits.loginTimeoutMs,
+            "retryPauseMs": BenchLimits.retryPauseMs,
+            "retryPauseMsMax": BenchLimits.retryPauseMsMax,
+            "drainTimeoutMs": BenchLimits.drainTimeoutMs,
+            "outputSizeMax": UInt64(BenchLimits.outputSizeMax),
+            "errorKindCountMax": UInt64(BenchLimits.errorKindCountMax),
+            "clientsPerSourceMax": UInt64(BenchLimits.clientsPerSourceMax),
+            "descriptorMarginCount": UInt64(BenchLimits.descriptorMarginCount),
+            "ticketCountMax": UInt64(BenchLimits.ticketCountMax),
+            "connectsPerTurnMax": UInt64(BenchLimits.connectsPerTurnMax),
+            "soakPairCountMax": UInt64(BenchLimits.soakPairCountMax),
+            "packetSizeMax": UInt64(BenchLimits.packetSizeMax),
+            "packetQueueCountMax": UInt64(BenchLimits.packetQueueCountMax),
+            "packetsPerTurnMax": UInt64(BenchLimits.packetsPerTurnMax),
+            "unsentSizeMax": UInt64(BenchLimits.unsentSizeMax),
+            "retransmitTimeoutMs": BenchLimits.retransmitTimeoutMs,
+            "retransmitTimeoutMsMax": BenchLimits.retransmitTimeoutMsMax,
+            "retransmitCountMax": UInt64(BenchLimits.retransmitCountMax),
+            "spareFlightCountMax": UInt64(BenchLimits.spareFlightCountMax),
+            "spareFlightSizeMax": UInt64(BenchLimits.spareFlightSizeMax),
+            "packetBatchSizeMax": UInt64(BenchLimits.packetBatchSizeMax),
+        ]
+        #expect(try table("Load generator") == expected.mapValues { "\($0)" })
+        #expect(try constants("Sources/Bench/BenchLimits.swift") == Set(expected.keys))
     }
 
     @Test func exampleOfTheConfigurationIsRead() throws {
@@ -125,9 +202,24 @@ import Testing
         expected.keyPath = "/etc/tern/server-key.pem"
         expected.shardCount = 4
         expected.logLevel = "notice"
+        expected.tls.staplePath = "/etc/tern/server.ocsp"
+        expected.tls.ticketKeyPath = "/etc/tern/ticket-keys"
+        expected.tls.certificates = [
+            TLSSettings.Certificate(
+                certificate: "/etc/tern/example.org.pem", key: "/etc/tern/example.org-key.pem")
+        ]
+        expected.store.windowMs = 5
+        expected.store.expiryS = 7_776_000
         expected.limits.loginTimeoutMs = 20_000
         expected.limits.queueDepthMax = 50_000
         #expect(configuration == expected)
+    }
+
+    @Test func everyKeyOfTheTLSTableIsThere() throws {
+        let text = try ProtocolDocument.text("CONFIGURATION.md")
+        for key in TLSSettings.CodingKeys.allCases where key != .certificates {
+            #expect(text.contains("| `\(key.rawValue)` |"), "\(key.rawValue)")
+        }
     }
 
     @Test func exampleOfTheAdminSocketIsARequest() throws {

@@ -90,21 +90,24 @@ enum ProtocolDocument {
     static func description(of bytes: [UInt8], context: WireContext) throws -> String {
         if bytes == Prologue.bytes { return "prologue" }
         let step = try FrameSplitter.next(
-            in: bytes.span.bytes, frameSizeMax: WireLimits.frameSizeMax)
+            in: bytes.span.bytes, frameSizeMax: WireLimits.frameSizeMax, allowsPreset: true)
         guard case .frame(let flags, let range, bytes.count) = step else {
             throw ExampleError("not one frame")
         }
         let payload = try payload(flags, Array(bytes[range]))
         let node = try Node.decode(payload.span.bytes, context: context)
-        return (flags == FrameFlags.deflated ? "zlib " : "") + describe(node)
+        let kinds = [FrameFlags.deflated: "zlib ", FrameFlags.presetDeflated: "preset "]
+        return (kinds[flags] ?? "") + describe(node)
     }
 
     /// A frame's node as bytes.
     static func payload(_ flags: UInt8, _ bytes: [UInt8]) throws -> [UInt8] {
-        if flags == FrameFlags.plain { return bytes }
+        guard let compression = Compression.of(flags: flags, agreed: .version1) else {
+            return bytes
+        }
         var inflater = Inflater()
         var inflated = ByteBuffer()
-        try inflater.inflate(bytes.span.bytes, into: &inflated)
+        try inflater.inflate(bytes.span.bytes, compression, into: &inflated)
         return inflated.copy()
     }
 

@@ -106,7 +106,7 @@ struct Connection: ~Copyable {
     }
 }
 
-/// A directory that goes with everything in it which the test knows of.
+/// A directory that goes with everything in it.
 final class TemporaryDirectory {
     let path: String
 
@@ -116,8 +116,22 @@ final class TemporaryDirectory {
     }
 
     deinit {
-        for name in ["a", "b"] { unlink("\(path)/\(name)") }
+        for name in names { unlink("\(path)/\(name)") }
         rmdir(path)
+    }
+
+    /// What lies in it now; directories in it there are none.
+    private var names: [String] {
+        guard let directory = opendir(path) else { return [] }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != "." && name != ".." { names.append(name) }
+        }
+        return names
     }
 
     func file(_ name: String) -> String { "\(path)/\(name)" }

@@ -224,4 +224,53 @@ private struct Trial: ~Copyable {
         #expect(wheel.count == 0)
         wheel.checkInvariants()
     }
+
+    @Test func aBurstMovesDownInSteps() {
+        var random = SeededRandom("a burst")
+        var wheel = TimerWheel(start: Instant(milliseconds: 0), tickMs: 50)
+        // All in one slot of the third level, which is 204.8 s long.
+        let slotMs: UInt64 = 50 * 4_096
+        var last: UInt64 = 0
+        var ids: [TimerID] = []
+        for token in 0..<50_000 as Range<UInt64> {
+            let deadline = 3 * slotMs + UInt64.random(in: 1..<slotMs, using: &random)
+            last = max(last, deadline)
+            ids.append(wheel.schedule(deadline: Instant(milliseconds: deadline), token: token))
+        }
+        wheel.advance(to: Instant(milliseconds: 3 * slotMs), moveMax: 1_000)
+        #expect(wheel.nextDeadlineMs(after: Instant(milliseconds: 3 * slotMs)) == 0)
+        wheel.checkInvariants()
+        // What waits to be moved can be taken back, and new timers find their place.
+        for id in ids[40_000...] {
+            let isCancelled = wheel.cancel(id)
+            #expect(isCancelled)
+        }
+        _ = wheel.schedule(deadline: Instant(milliseconds: 3 * slotMs + 100), token: 50_000)
+        var fired = 0
+        var steps = 0
+        var now = 3 * slotMs
+        while wheel.count > 0, steps < 100_000 {
+            wheel.advance(to: Instant(milliseconds: now), moveMax: 1_000)
+            while wheel.popExpired() != nil { fired += 1 }
+            steps += 1
+            now += UInt64(wheel.nextDeadlineMs(after: Instant(milliseconds: now)) ?? 0)
+        }
+        #expect(fired == 40_001)
+        #expect(now >= last && now < last + 50)
+        wheel.checkInvariants()
+    }
+
+    @Test func timersGiveTheirMemoryBack() {
+        var wheel = TimerWheel(start: Instant(milliseconds: 0), tickMs: 50)
+        var ids: [TimerID] = []
+        for token in 0..<100_000 as Range<UInt64> {
+            ids.append(wheel.schedule(deadline: Instant(milliseconds: 1 + token), token: token))
+        }
+        // 24 bytes and the slab's six.
+        let full = wheel.allocatedSize
+        #expect(full < 31 * 101_000)
+        for id in ids { wheel.cancel(id) }
+        let left = wheel.allocatedSize
+        #expect(left < 31 * 1_100)
+    }
 }

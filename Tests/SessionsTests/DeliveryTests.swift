@@ -41,7 +41,8 @@ import Wire
         let home = Int(device.user.homeHash % 2)
         let stranger = SessionAddress(shard: 0, slot: SlotID(index: 99, generation: 1))
         var effects: [RouterEffect] = []
-        world.routers[home].receive(.claim(device, stranger), at: 1, effects: &effects)
+        world.routers[home].receive(
+            .claim(device, stranger, since: Instant(milliseconds: 1)), at: 1, effects: &effects)
         for case .toStore(let request, let ticket) in effects {
             #expect(world.store.submit(request, ticket: ticket << 1, shard: home))
         }
@@ -104,6 +105,94 @@ import Wire
         #expect(world.take(new).map { $0["id"] } == ["2"])
     }
 
+    /// A client has given the older connection up, and what it sent there comes late.
+    @Test func aLoginThatComesLateDoesNotEndTheNewerOne() throws {
+        let world = try World()
+        let alice = try world.online("alice")
+        let late = world.connect()
+        world.moment.monotonic = world.moment.monotonic.advanced(byMs: 10)
+        let newer = try world.online("bob")
+        let end = try world.logIn("bob", on: late)
+        #expect(end?.tag == "stream:error" && world.isClosed(late))
+        #expect(end?.children.map(\.tag) == ["conflict", "replaced"])
+        #expect(!world.isClosed(newer))
+        try world.send(message("1", to: bob0), from: alice)
+        #expect(world.take(newer).map { $0["id"] } == ["1"])
+        // One that began later ends it.
+        let newest = try world.online("bob")
+        #expect(world.isClosed(newer) && !world.isClosed(newest))
+    }
+
+    /// A page that cannot be read is asked for again, with growing pauses, and in the end its client comes
+    /// back for it.
+    @Test func aPageThatCannotBeRead() throws {
+        var limits = Limits()
+        limits.inFlightPerDeviceMax = 3
+        limits.inFlightPerDeviceLow = 1
+        limits.pageCountMax = 2
+        limits.pageAttemptsMax = 3
+        limits.pageRetryPauseMs = 100
+        let world = try World(limits: limits)
+        let alice = try world.online("alice")
+        for id in 1...6 { try world.send(message("\(id)", to: bob0), from: alice) }
+        world.commit()
+        let bob = world.connect()
+        try world.logIn("bob", on: bob)
+        #expect(world.take(bob).map { $0["id"] } == [nil, "1", "2"])
+        func answer(_ ids: [String]) throws {
+            for id in ids { try world.send(ack(id, class: "message", to: alice0), from: bob) }
+        }
+        try answer(["1", "2"])
+        world.failCommit()
+        world.tick(ms: 99)
+        world.commit()
+        #expect(world.take(bob).isEmpty && !world.isClosed(bob))
+        world.tick(ms: 1)
+        world.commit()
+        #expect(world.take(bob).map { $0["id"] } == ["3", "4"])
+        // Three times in a row.
+        world.tick(ms: 1_000)
+        try answer(["3", "4"])
+        for pauseMs: UInt64 in [100, 200] {
+            world.failCommit()
+            #expect(!world.isClosed(bob))
+            world.tick(ms: pauseMs - 1)
+            #expect(world.routers.allSatisfy { $0.pendingCount == 0 })
+            world.tick(ms: 1)
+        }
+        world.failCommit()
+        #expect(world.take(bob).map(\.condition) == ["resource-constraint"])
+        #expect(world.isClosed(bob))
+    }
+
+    /// What the store had no room for waits for it, oldest first, and not without end.
+    @Test func settlesWaitForRoom() throws {
+        var limits = Limits()
+        limits.waitingSettlesPerShardMax = 2
+        var settles = WaitingSettles(limits: limits)
+        let device = DeviceAddress(user: try #require(Localpart("bob")), device: 0)
+        let keys = try ["1", "2", "3"].map { id in
+            StanzaKey(sender: device, id: try #require(StanzaID(id)), kind: .message)
+        }
+        let kept = keys.map { settles.append(device, $0) }
+        #expect(kept == [true, true, false])
+        var taken: [String] = []
+        func submit(_ room: Int) {
+            var room = room
+            settles.submit { request in
+                guard case .settle(_, let key) = request, room > 0 else { return false }
+                room -= 1
+                taken.append(key.id.text)
+                return true
+            }
+        }
+        submit(0)
+        #expect(settles.count == 2)
+        submit(1)
+        submit(5)
+        #expect(taken == ["1", "2"] && settles.isEmpty)
+    }
+
     @Test func tooManyUnackedStopReading() throws {
         var limits = Limits()
         limits.unackedPerSessionMax = 3
@@ -132,13 +221,41 @@ import Wire
         _ = window.pageArrived(QueuePage(rows: [], isLast: true))
         let pushed = stanzas.map { window.enqueued($0, limits: limits) }
         #expect(pushed == [true, true, false])
-        window.settled(stanzas[0].key)
+        window.settled(stanzas[0].key, limits: limits)
         #expect(window.nextPage(limits: limits) == 0)
-        window.settled(stanzas[1].key)
+        window.settled(stanzas[1].key, limits: limits)
         let rows = (1...2).map { QueuedRow(sequence: Int64($0), stanza: stanzas[$0]) }
         let sent = window.pageArrived(QueuePage(rows: rows, isLast: true))
         #expect(sent.map(\.key.id.text) == ["2"])
         #expect(window.inFlightCount == 1)
         window.checkInvariants(limits: limits)
+    }
+
+    /// A receipt of an earlier connection that comes while a page with its stanza is on the way.
+    @Test func aPageHoldsBackWhatWasAnsweredBeforeItWasSent() throws {
+        var limits = Limits()
+        limits.inFlightPerDeviceLow = 1
+        limits.pageCountMax = 2
+        let sender = DeviceAddress(user: try #require(Localpart("alice")), device: 0)
+        let rows = try (1...3).map { number in
+            QueuedRow(
+                sequence: Int64(number),
+                stanza: QueuedStanza(
+                    key: StanzaKey(
+                        sender: sender, id: try #require(StanzaID("\(number)")), kind: .message),
+                    payload: [1]))
+        }
+        var window = DeliveryWindow()
+        window.settled(rows[0].stanza.key, limits: limits)
+        let first = window.pageArrived(QueuePage(rows: Array(rows[..<2]), isLast: false))
+        #expect(first.map(\.key.id.text) == ["2"])
+        #expect(window.nextPage(limits: limits) == 2)
+        // More answers than a page has room for: the page is read again, and has none of them.
+        for row in rows { window.settled(row.stanza.key, limits: limits) }
+        #expect(window.pageArrived(QueuePage(rows: [rows[2]], isLast: true)).isEmpty)
+        window.checkInvariants(limits: limits)
+        #expect(window.nextPage(limits: limits) == 2)
+        #expect(window.pageArrived(QueuePage(rows: [], isLast: true)).isEmpty)
+        #expect(window.phase == .live && window.inFlightCount == 0)
     }
 }

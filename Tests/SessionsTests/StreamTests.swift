@@ -53,6 +53,9 @@ import Wire
         }
         for (bytes, condition) in [
             ([0x47], "bad-format"), ([0x54, 0x4E, 2, 1], "unsupported-version"),
+            ([0x54, 0x4E, 0, 1], "unsupported-version"),
+            ([0x54, 0x4E, 1, 0], "unsupported-version"),
+            ([0x54, 0x4E, 1, 2], "unsupported-version"),
             ([0x54, 0x4E, 1, 1, 0, 0x20, 0], "policy-violation"),
         ] as [([UInt8], String)] {
             let peer = world.connect()

@@ -17,6 +17,10 @@ final class Answers: Sendable {
 struct Peer {
     var session: Session
     var received: [Node] = []
+    /// The flags of the frames that it was sent.
+    var flags: [UInt8] = []
+    /// What the server chose in `success`.
+    var preset: PresetDictionary?
     var output = [UInt8]()
     var leftOver = [UInt8]()
     var isClosed = false
@@ -42,6 +46,8 @@ final class World {
     private var nextSlot: UInt32 = 0
     private var lookUps: [UInt64: SessionAddress] = [:]
     private var nextLookUp: UInt64 = 0
+    /// Bytes that a test has still to send.
+    var finals: [SessionAddress: [UInt8]] = [:]
 
     private enum Work {
         case session(SessionAddress, SessionInput)
@@ -111,6 +117,21 @@ final class World {
         takeAnswers()
     }
 
+    /// The store looks for what has expired, and the homes of those who are told hear of it.
+    func expire(acceptedUntil: UInt64) {
+        let expired = store.expire(
+            ExpiryStep(
+                acceptedUntil: acceptedUntil, unixSeconds: moment.unixSeconds,
+                notice: { [context] in $0.expiryNotice(at: $1, context: context) }))
+        takeAnswers()
+        for (owner, stanza) in expired.notices {
+            work.append(
+                .router(
+                    home(owner.user), .stored(stanza, for: owner.user, devices: [owner.device])))
+        }
+        carry()
+    }
+
     func tick(ms: UInt64) {
         moment.monotonic = moment.monotonic.advanced(byMs: ms)
         for address in Array(peers.keys) {
@@ -140,13 +161,18 @@ final class World {
     // MARK: Logging in
 
     func auth(
-        _ user: String, device: String = "0", flag: ScramBinding, mechanism: String
+        _ user: String, device: String = "0", flag: ScramBinding, mechanism: String,
+        deflate: String? = nil, attributes further: [String: String] = [:]
     ) -> (ScramClientFirst, Node) {
         let first = ScramClientFirst(binding: flag, username: user, nonce: "abcdef")
-        let attributes = [
+        var attributes = [
             Node.Attribute(key: "mechanism", value: mechanism),
             Node.Attribute(key: "device", value: device),
         ]
+        if let deflate { attributes.append(Node.Attribute(key: "deflate", value: deflate)) }
+        for (key, value) in further.sorted(by: { $0.key < $1.key }) {
+            attributes.append(Node.Attribute(key: key, value: value))
+        }
         return (first, Node("auth", attributes, content: .bytes(first.bytes)))
     }
 
@@ -154,10 +180,12 @@ final class World {
     @discardableResult
     func logIn(
         _ user: String, device: String = "0", password: String = "secret", plus: Bool = true,
-        binding: [UInt8] = World.binding, on peer: SessionAddress
+        binding: [UInt8] = World.binding, deflate: String? = nil,
+        attributes: [String: String] = [:], on peer: SessionAddress
     ) throws -> Node? {
         try respond(
-            user, device: device, password: password, plus: plus, binding: binding, on: peer)
+            user, device: device, password: password, plus: plus, binding: binding,
+            deflate: deflate, attributes: attributes, on: peer)
         commit()
         return peers[peer]?.received.first
     }
@@ -165,11 +193,13 @@ final class World {
     /// The exchange up to `response`; the store has yet to open the device.
     func respond(
         _ user: String, device: String = "0", password: String = "secret", plus: Bool = true,
-        binding: [UInt8] = World.binding, on peer: SessionAddress
+        binding: [UInt8] = World.binding, deflate: String? = nil,
+        attributes: [String: String] = [:], on peer: SessionAddress
     ) throws {
         let (first, node) = auth(
             user, device: device, flag: plus ? .required("tls-exporter") : .unsupported,
-            mechanism: plus ? "SCRAM-SHA-256-PLUS" : "SCRAM-SHA-256")
+            mechanism: plus ? "SCRAM-SHA-256-PLUS" : "SCRAM-SHA-256", deflate: deflate,
+            attributes: attributes)
         send(Prologue.bytes, from: peer)
         try send(node, from: peer)
         commit()
@@ -185,12 +215,19 @@ final class World {
     }
 
     /// A device that is online, with what it was sent so far taken.
-    func online(_ user: String, _ device: UInt8 = 0) throws -> SessionAddress {
+    func online(
+        _ user: String, _ device: UInt8 = 0, deflate: String? = nil
+    ) throws -> SessionAddress {
         let peer = connect()
-        let success = try logIn(user, device: "\(device)", on: peer)
+        let success = try logIn(user, device: "\(device)", deflate: deflate, on: peer)
         #expect(success?.tag == "success")
         _ = take(peer)
         return peer
+    }
+
+    /// The session of a user who has one device online.
+    func address(of user: String) -> SessionAddress? {
+        peers.first { $0.value.session.device?.user.text == user }?.key
     }
 
     func checkInvariants() { for router in routers { router.checkInvariants() } }
@@ -216,7 +253,7 @@ final class World {
         var effects: [SessionEffect] = []
         body(&session, &output, &effects)
         peers[address]?.session = session
-        peers[address]?.received += nodes(in: output.copy())
+        take(output.copy(), sentTo: address)
         for effect in effects {
             switch effect {
             case .lookUpCredentials(let user):
@@ -233,8 +270,7 @@ final class World {
     private func home(_ user: Localpart) -> Int { Int(user.homeHash % UInt64(routers.count)) }
 
     private func ask(_ request: StoreRequest, ticket: UInt64, shard: Int) {
-        if case .readPage = request { pageReads += 1 }
-        if store.submit(request, ticket: ticket, shard: shard) || ticket == 0 { return }
+        if store.submit(request, ticket: ticket, shard: shard) { return }
         work.append(.answer(shard, StoreAnswer(ticket: ticket, reply: .failed)))
     }
 
@@ -258,6 +294,7 @@ final class World {
             var shard = 0
             switch item {
             case .session(let address, let input):
+                if let echo = input.echo { work.append(.router(home(echo.home), echo.input)) }
                 act(address) { session, output, effects in
                     session.deliver(
                         input, at: self.moment, in: self.environment, output: &output,
@@ -280,47 +317,62 @@ final class World {
                     work.append(.session(address, .credentialsUnavailable))
                 }
             }
-            for effect in effects {
-                switch effect {
-                case .toSession(let address, let input): work.append(.session(address, input))
-                case .toRouter(let user, let input): work.append(.router(home(user), input))
-                case .toStore(let request, let ticket):
-                    ask(request, ticket: ticket << 1, shard: shard)
-                }
-            }
+            carry(effects, of: shard)
             checkInvariants()
         }
         work = []
     }
 
+    private func carry(_ effects: [RouterEffect], of shard: Int) {
+        var notTaken: [RouterEffect] = []
+        for effect in effects {
+            switch effect {
+            case .toSession(let address, let input): work.append(.session(address, input))
+            case .toRouter(let user, let input): work.append(.router(home(user), input))
+            case .toStore(let request, let ticket):
+                if case .readPage = request { pageReads += 1 }
+                if store.submit(request, ticket: ticket << 1, shard: shard) { continue }
+                guard request.hasAnswer else { continue }
+                routers[shard].receive(
+                    .notTaken, ticket: ticket, at: moment.unixSeconds, effects: &notTaken)
+            }
+        }
+        if !notTaken.isEmpty { carry(notTaken, of: shard) }
+    }
+
     /// Decodes what the server wrote; a frame that a client would refuse fails the test.
-    private func nodes(in bytes: [UInt8]) -> [Node] {
+    private func take(_ bytes: [UInt8], sentTo address: SessionAddress) {
         var rest = bytes[...]
-        var nodes: [Node] = []
         while !rest.isEmpty {
+            let preset = peers[address]?.preset
             do {
                 let copy = Array(rest)
-                let step = try FrameSplitter.next(in: copy.span.bytes, frameSizeMax: 65_536)
+                let step = try FrameSplitter.next(
+                    in: copy.span.bytes, frameSizeMax: 65_536, allowsPreset: preset != nil)
                 guard case .frame(let flags, let payload, let size) = step else {
                     Issue.record("half a frame of \(rest.count) bytes")
-                    return nodes
+                    return
                 }
                 let body = Array(copy[payload])
                 var inflated = ByteBuffer()
-                if flags == FrameFlags.deflated {
+                if let compression = Compression.of(flags: flags, agreed: preset) {
                     var inflater = Inflater()
-                    try inflater.inflate(body.span.bytes, into: &inflated)
+                    try inflater.inflate(body.span.bytes, compression, into: &inflated)
                 } else {
                     inflated.append(body)
                 }
-                nodes.append(try Node.decode(inflated.bytes, context: context))
+                let node = try Node.decode(inflated.bytes, context: context)
+                if node.tag == "success" {
+                    peers[address]?.preset = node["deflate"].flatMap { PresetOffer($0)?.chosen }
+                }
+                peers[address]?.flags.append(flags)
+                peers[address]?.received.append(node)
                 rest = rest.dropFirst(size)
             } catch {
                 Issue.record("the server wrote nonsense: \(error)")
-                return nodes
+                return
             }
         }
-        return nodes
     }
 }
 

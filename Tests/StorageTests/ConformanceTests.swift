@@ -28,12 +28,12 @@ import Wire
             try harness.store.setKeys(.sample(9), of: dave)
         }
         try harness.store.setKeys(.sample(9), of: try name("bob"))
-        guard case .credentials(let keys) = try harness.ask(.credentials(try name("bob"))) else {
+        guard case .credentials(let keys) = try harness.ask(.credentials(device("bob/0"))) else {
             Issue.record("no credentials")
             return
         }
-        #expect(keys == .sample(9))
-        #expect(try harness.ask(.credentials(dave)).brief == "no credentials")
+        #expect(keys?.keys == .sample(9))
+        #expect(try harness.ask(.credentials(device("dave/0"))).brief == "no credentials")
     }
 
     @Test(arguments: Backend.allCases) func removedAccountLeavesNothing(_ backend: Backend) throws {
@@ -72,7 +72,9 @@ import Wire
         }
         _ = try harness.enqueue("empty", to: "bob", payload: [])
         let rows = try harness.page("bob/0").rows
-        #expect(rows.map(\.stanza.payload) == [[0, 255, 0], [0, 255, 1], [0, 255, 2], []])
+        #expect(
+            rows.map(\.stanza.payload)
+                == StanzaKind.allCases.map { [0, 255, $0.rawValue] } + [[]])
         #expect(
             try rows.map(\.stanza.key)
                 == StanzaKind.allCases.map { try key("~!id", from: "alice/255", kind: $0) }
@@ -103,6 +105,37 @@ import Wire
         _ = try harness.enqueue("1", to: "bob")
         #expect(try harness.page("bob/0").rows.count == 5)
         #expect(try harness.ids("bob/1") == ["1", "1", "1", "2", "1"])
+    }
+
+    /// A message and the copies of it are written together, for whoever has room.
+    @Test(arguments: Backend.allCases) func copies(_ backend: Backend) throws {
+        let harness = try harness(backend) { $0.queueDepthMax = 2 }
+        for device in ["alice/1", "alice/2"] { _ = try harness.open(device) }
+        func send(_ id: String, from sender: String = "alice/1") throws -> String {
+            let request = EnqueueRequest(
+                key: try key(id, from: sender), recipient: try name("bob"), device: nil,
+                payload: [1], sentAt: 1, copy: [2])
+            return try harness.ask(.enqueue(request)).brief
+        }
+        #expect(try send("1") == "enqueued [0], copies [0, 2]")
+        let rows = try harness.page("alice/2").rows
+        #expect(rows.map(\.stanza.payload) == [[2]])
+        #expect(try rows.map(\.stanza.key) == [key("1", kind: .copy)])
+        #expect(try harness.ids("alice/1").isEmpty)
+        // A repeat came with its copies: those that still wait are told of again. Once it is off the queue it
+        // has them anew.
+        _ = harness.submit(.settle(try device("alice/0"), try key("1", kind: .copy)))
+        #expect(try send("1") == "enqueued [0], copies [2]")
+        try harness.settle("1", at: "bob/0")
+        _ = harness.submit(.settle(try device("alice/2"), try key("1", kind: .copy)))
+        #expect(try send("1") == "enqueued [0], copies [0, 2]")
+        #expect(try harness.ids("alice/0") == ["1"])
+        // A full queue of the sender's own gets none; one of the recipient's refuses it all.
+        #expect(try send("2", from: "alice/2") == "enqueued [0], copies [0, 1]")
+        try harness.settle("1", at: "bob/0")
+        #expect(try send("3", from: "alice/2") == "enqueued [0], copies [1]")
+        #expect(try send("4", from: "alice/2") == "queueFull")
+        #expect(try harness.ids("alice/1") == ["2", "3"])
     }
 
     @Test(arguments: Backend.allCases) func settle(_ backend: Backend) throws {
@@ -226,6 +259,34 @@ import Wire
         try harness.settle("2", at: "bob/1")
         #expect(try harness.enqueue("5", to: "bob").brief == "enqueued [0, 1]")
         #expect(try harness.ids("bob/0") == ["1", "3", "5"])
+    }
+
+    @Test(arguments: Backend.allCases) func nothingOvertakesWhatWasRefused(
+        _ backend: Backend
+    ) throws {
+        let harness = try harness(backend) { $0.queueDepthMax = 2 }
+        func send(_ id: String, _ place: FlowPlace) throws -> UInt64? {
+            harness.submit(try request(id, to: "bob", place: place))
+        }
+        let first = try place(1)
+        let tickets = try [send("1", first), send("2", first), send("3", first)]
+        _ = harness.submit(.settle(try device("bob/0"), try key("1")))
+        // There is room now, but the fourth was sent before the third could be sent again.
+        let fourth = try send("4", first)
+        let other = try send("5", try place(2))
+        _ = harness.submit(.reopen(first.flow))
+        _ = harness.submit(.settle(try device("bob/0"), try key("2")))
+        let again = try send("3", first)
+        harness.commit()
+        let replies = try (tickets + [fourth, other, again]).map {
+            try harness.inbox.reply(to: try #require($0)).brief
+        }
+        #expect(
+            replies == [
+                "enqueued [0]", "enqueued [0]", "queueFull", "heldBack", "enqueued [0]",
+                "enqueued [0]",
+            ])
+        #expect(try harness.ids("bob/0") == ["5", "3"])
     }
 
     @Test(arguments: Backend.allCases) func devicesAreLimited(_ backend: Backend) throws {

@@ -31,9 +31,23 @@ import Wire
         #expect(opening.devices == [0, 4] && opening.contacts.map(\.text) == ["alice"])
         #expect(opening.page.rows.map(\.sequence) == before.map(\.sequence))
         #expect(opening.page.rows.map(\.stanza.payload) == before.map(\.stanza.payload))
-        #expect(try second.ask(.credentials(name("bob"))).brief == "credentials")
+        #expect(try second.ask(.credentials(device("bob/0"))).brief == "credentials")
         #expect(try second.enqueue("8", to: "bob").brief == "enqueued [0, 4]")
         #expect(try second.page("bob/4").rows.count == 49)
+    }
+
+    @Test func aFullQueueSaysWhenToComeAgain() throws {
+        var limits = StoreLimits()
+        limits.submitCountMax = 1
+        limits.batchCountMax = 1
+        limits.fullPauseMs = 60_000
+        let harness = try Harness(.sqlite, directory: directory, limits: limits)
+        #expect(harness.store.retryAt == Instant(milliseconds: 0))
+        let request = StoreRequest.readPage(try device("bob/0"), after: 0, countMax: 1)
+        var isRefused = false
+        for _ in 0..<1_000_000 where !isRefused { isRefused = harness.submit(request) == nil }
+        #expect(isRefused)
+        #expect(harness.store.retryAt > Instant(milliseconds: 60_000))
     }
 
     @Test func depthIsCountedAgainAfterReopening() throws {
@@ -241,7 +255,7 @@ import Wire
                         let address = try device("u\(shard)/0")
                         let requests: [StoreRequest] = [
                             try request("\(round)", from: "u\(shard)/0", to: "u\(shard)"),
-                            .credentials(address.user),
+                            .credentials(address),
                             .settle(address, try key("\(round - 1)", from: "u\(shard)/0")),
                         ]
                         for (offset, request) in requests.enumerated() {

@@ -14,14 +14,24 @@ struct Certificates: Sendable {
     static let others = Certificates("others")
 
     private static let root: URL = {
-        let root = FileManager.default.temporaryDirectory
-            .appendingPathComponent("TLSTests-\(UUID().uuidString)")
+        let parent = FileManager.default.temporaryDirectory
+        sweep(parent)
         atexit { Certificates.removeAll() }
-        return root
+        return parent.appendingPathComponent("TLSTests-\(getpid())-\(UUID().uuidString)")
     }()
 
     private static func removeAll() {
         try? FileManager.default.removeItem(at: root)
+    }
+
+    /// Removes what a process of tests has left that was killed.
+    private static func sweep(_ parent: URL) {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: parent.path)) ?? [] {
+            guard let found = name.wholeMatch(of: /TLSTests-(\d+)-[0-9A-F-]{36}/),
+                let process = pid_t(found.1), kill(process, 0) != 0, errno == ESRCH
+            else { continue }
+            try? FileManager.default.removeItem(at: parent.appendingPathComponent(name))
+        }
     }
 
     private init(_ name: String) {

@@ -26,7 +26,10 @@ private func plainAlert(_ bytes: [UInt8]) -> UInt8? {
             #expect(end.version == "TLSv1.3")
             #expect(end.cipherSuite == "TLS_AES_128_GCM_SHA256")
             #expect(end.alpn == "tern/1")
+            #expect(end.facts?.group == "x25519")
+            #expect(end.facts?.peerCertificate == nil)
             #expect(!end.resumed)
+            #expect(end.connection.takeFacts() == nil)
         }
         #expect(link.server.serverName == "localhost")
     }
@@ -35,7 +38,7 @@ private func plainAlert(_ bytes: [UInt8]) -> UInt8? {
         let link = try Contexts().link()
         #expect(!link.server.isOpen)
         #expect(link.server.version == nil)
-        #expect(link.server.exporter(label: "EXPORTER-x", count: 32) == nil)
+        #expect(link.server.connection.takeFacts() == nil)
         #expect(throws: TLSError.notOpen) { try link.server.send([1]) }
         #expect(link.server.outputSize == 0)
     }
@@ -159,9 +162,8 @@ private func plainAlert(_ bytes: [UInt8]) -> UInt8? {
         link.pump()
         #expect(link.server.takePlaintext() == [1, 2, 3])
         #expect(link.client.takePlaintext() == [4, 5])
-        let binding = link.client.exporter(label: "EXPORTER-x", count: 32)
-        #expect(binding != nil)
-        #expect(binding == link.server.exporter(label: "EXPORTER-x", count: 32))
+        #expect(link.client.exporter?.count == 32)
+        #expect(link.client.exporter == link.server.exporter)
         let session = try #require(link.client.takeSession())
         let second = try contexts.openLink(session: session)
         #expect(second.client.resumed && second.server.resumed)
@@ -214,14 +216,16 @@ private func plainAlert(_ bytes: [UInt8]) -> UInt8? {
 
     @Test func exporterIsSharedAndUnique() throws {
         let contexts = try Contexts()
-        let label = "EXPORTER-Channel-Binding"
         let link = try contexts.openLink()
-        let ours = try #require(link.client.exporter(label: label, count: 32))
+        let ours = try #require(link.client.exporter)
         #expect(ours.count == 32)
-        #expect(link.server.exporter(label: label, count: 32) == ours)
-        #expect(link.server.exporter(label: "EXPORTER-other", count: 32) != ours)
-        let other = try contexts.openLink()
-        #expect(other.server.exporter(label: label, count: 32) != ours)
+        #expect(link.server.exporter == ours)
+        #expect(try contexts.openLink().server.exporter != ours)
+        var server = Certificates.ours.server
+        server.exporter = ExporterRequest(label: "EXPORTER-other", size: 48)
+        let other = try Contexts(server: server).openLink()
+        #expect(other.server.exporter?.count == 48)
+        #expect(other.server.exporter?.starts(with: other.client.exporter ?? []) == false)
     }
 
     @Test(arguments: [

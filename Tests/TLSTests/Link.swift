@@ -7,10 +7,12 @@ import Base
 /// One connection with its buffers and what became of it.
 final class End {
     var connection: TLSConnection
+    let ciphers = RecordCiphers()
     var plaintext = ByteBuffer()
     var output = ByteBuffer()
     var status = TLSStatus.handshaking
     var failure: TLSError?
+    var facts: HandshakeFacts?
     /// Every byte that ever left.
     private(set) var sentBytes: [UInt8] = []
 
@@ -18,14 +20,16 @@ final class End {
         self.connection = connection
     }
 
-    func start() throws { try connection.start(output: &output) }
+    func start() throws { try connection.start(output: &output, ciphers: ciphers) }
 
     func receive(_ bytes: ArraySlice<UInt8>) {
         guard failure == nil else { return }
         do {
             status = try bytes.withUnsafeBytes { bytes throws(TLSError) in
-                try connection.receive(bytes, plaintext: &plaintext, output: &output)
+                try connection.receive(
+                    bytes, plaintext: &plaintext, output: &output, ciphers: ciphers)
             }
+            if let facts = connection.takeFacts() { self.facts = facts }
         } catch let error as TLSError {
             failure = error
         } catch {
@@ -34,10 +38,20 @@ final class End {
     }
 
     func send(_ bytes: [UInt8]) throws {
-        try connection.send(bytes.span.bytes, output: &output)
+        try connection.send(bytes.span.bytes, output: &output, ciphers: ciphers)
     }
 
-    func close() { connection.close(output: &output) }
+    /// New keys for what a detached end sends, at once.
+    func updateKeys(asking: Bool) throws {
+        try connection.updateKeys(asking: asking, output: &output, ciphers: ciphers)
+    }
+
+    var receivedAlert: UInt8? {
+        guard case .peerAlert(let code, _) = failure else { return nil }
+        return code
+    }
+
+    func close() { connection.close(output: &output, ciphers: ciphers) }
 
     /// Takes what waits to be sent.
     func takeOutput() -> [UInt8] {
@@ -58,17 +72,19 @@ final class End {
 // The connection's facts as plain values, because test macros cannot hold a noncopyable one.
 extension End {
     var isOpen: Bool { connection.isOpen }
-    var version: String? { connection.version }
-    var cipherSuite: String? { connection.cipherSuite }
-    var alpn: String? { connection.alpn }
-    var serverName: String? { connection.serverName }
-    var resumed: Bool { connection.resumed }
+    var isDetached: Bool { connection.isDetached }
+    var hasLeftover: Bool { connection.hasLeftover }
+    var version: String? { facts?.version }
+    var cipherSuite: String? { facts?.cipherSuite }
+    var alpn: String? { facts?.alpn }
+    var serverName: String? { facts?.serverName }
+    var resumed: Bool { facts?.isResumed ?? false }
+    var exporter: [UInt8]? { facts?.exporter }
     var outputSize: Int { output.count }
     var plaintextSize: Int { plaintext.count }
 
-    func exporter(label: String, count: Int) -> [UInt8]? {
-        connection.exporter(label: label, count: count)
-    }
+    /// OpenSSL's object, which a client keeps.
+    var ssl: OpaquePointer? { connection.engine?.ssl }
 
     func takeSession() -> TLSSession? { connection.takeSession() }
 }
@@ -86,6 +102,12 @@ struct Link {
             try TLSConnection(client: clientContext, serverName: serverName, session: session))
         server = End(try TLSConnection(server: serverContext))
         try client.start()
+    }
+
+    /// Ends that have not begun.
+    init(client: End, server: End) {
+        self.client = client
+        self.server = server
     }
 
     /// Carries bytes both ways until both ends are quiet, at most `chunkSize` at a time.

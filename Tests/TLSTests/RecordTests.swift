@@ -171,7 +171,8 @@ import Testing
     @Test func keyUpdatesAreAnswered() throws {
         let link = try Contexts().openLink()
         for turn in 0..<20 {
-            SSL_key_update(link.client.connection.engine.ssl, SSL_KEY_UPDATE_REQUESTED)
+            let ssl = try #require(link.client.connection.engine?.ssl)
+            SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED)
             try link.client.send(pattern(turn + 1))
             link.pump()
             #expect(link.server.takePlaintext() == pattern(turn + 1))

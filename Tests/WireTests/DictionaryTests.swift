@@ -1,12 +1,53 @@
+import Foundation
 import Testing
 import Wire
 
 @Suite struct DictionaryTests {
-    @Test func namedTokensAreTheWordsTheySay() {
-        for (token, word) in namedTokens {
-            #expect(TokenDictionary.version1.word(of: token) == word)
-            #expect(TokenDictionary.version1.token(of: word) == token)
+    /// Files beside the word list, from which `make dictionary` makes the Swift files.
+    private func source(_ name: String) throws -> String {
+        let root = URL(filePath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
+        return try String(
+            contentsOf: root.appending(path: "Sources/Wire/Dictionary/\(name)"), encoding: .utf8)
+    }
+
+    @Test func wordsAreThoseOfTheSource() throws {
+        let lines = try source("Source/words-1.txt").split(separator: "\n")
+            .filter { !$0.hasPrefix("#") }
+        let first = ["single": 4, "double 0": 0x100] as [String: UInt16]
+        var next: UInt16 = 0
+        for line in lines {
+            if line.hasPrefix("[") {
+                next = try #require(first[line.trimmingCharacters(in: ["[", "]"])])
+                continue
+            }
+            for word in line.split(separator: " ") {
+                let token = try #require(Token(rawValue: next))
+                #expect(TokenDictionary.version1.word(of: token) == String(word))
+                next += 1
+            }
         }
+        #expect(try #require(Token(rawValue: next)).rawValue > 0x1F0)
+    }
+
+    /// The names of tokens in code are generated; here they are read as text and compared.
+    @Test func namedTokensAreTheWordsTheySay() throws {
+        let names = try source("Token+Names.swift").matches(
+            of: /static var `?(\w+)`?: Token { Token\(unchecked: 0x(\w+)\) }/)
+        #expect(names.count > 200)
+        for match in names {
+            let token = try #require(UInt16(match.output.2, radix: 16).flatMap(Token.init))
+            guard let word = TokenDictionary.version1.word(of: token) else {
+                #expect(token == .ownDomain)
+                continue
+            }
+            let parts = word.split { $0 == "-" || $0 == ":" }
+            let name =
+                (parts.first?.lowercased() ?? "")
+                + parts.dropFirst().map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
+            #expect(name == match.output.1)
+        }
+        #expect(Token.message.rawValue == 4 && Token.deflate.rawValue == 0xEB)
         #expect(Token.ownDomain.rawValue == 3)
         #expect(TokenDictionary.version1.word(of: .ownDomain) == nil)
     }
@@ -33,16 +74,18 @@ import Wire
         #expect(Token(rawValue: 255) == nil && Token(rawValue: 0x500) == nil)
     }
 
-    /// Words keep their indices for good: these are checked against the first release.
+    /// Words keep their indices for good, so a version's digest never changes once it is released; a
+    /// later version has every word of it in its place.
     @Test func indicesDoNotMove() {
-        let expected: [(UInt16, String)] = [
-            (1, "stream:start"), (2, "stream:end"), (4, "message"), (5, "receipt"), (6, "ack"),
-            (10, "to"), (11, "from"), (12, "id"), (13, "type"), (14, "t"), (21, "delivered"),
-            (0x100, "gone"),
-        ]
-        for (rawValue, word) in expected {
-            #expect(TokenDictionary.version1.token(of: word)?.rawValue == rawValue, "\(word)")
+        var listing = ""
+        for rawValue in 0x001...0x4FF as ClosedRange<UInt16> {
+            guard let token = Token(rawValue: rawValue),
+                let word = TokenDictionary.version1.word(of: token)
+            else { continue }
+            listing += "\(rawValue) \(word)\n"
         }
+        let digest = TestCryptography().sha256(Array(listing.utf8))
+        #expect(hex(digest) == "1e0c798f4f5c093da7f6185374e3a5a3669a4cb86f15d2162fe0a15724e97e53")
     }
 
     @Test func malformedDictionariesAreRefused() {

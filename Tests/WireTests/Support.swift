@@ -125,10 +125,11 @@ struct SeededGenerator: RandomNumberGenerator {
     }
 }
 
-/// Runs `body` with a fresh seed, which is shown when it throws and by `expect` messages.
+/// Runs `body` with a fresh seed, which is printed; TERN_SEED=… in the environment replays one.
 func withSeed(_ body: (inout SeededGenerator, UInt64) throws -> Void) rethrows {
-    let seed = UInt64.random(in: 0...UInt64.max)
-    print("seed \(seed)")
+    let given = ProcessInfo.processInfo.environment["TERN_SEED"].flatMap { UInt64($0) }
+    let seed = given ?? UInt64.random(in: 0...UInt64.max)
+    print("TERN_SEED=\(seed)")
     var generator = SeededGenerator(state: seed)
     try body(&generator, seed)
 }

@@ -88,6 +88,18 @@ int clinux_set_send_buffer(int descriptor, int size);
 int clinux_set_receive_buffer(int descriptor, int size);
 int clinux_set_reset_on_close(int descriptor);
 
+// Network devices of the calling thread's network namespace
+/// Opens a TUN device without packet information. `name` has room for CLINUX_INTERFACE_NAME_SIZE bytes; "%d"
+/// in it becomes the lowest free number.
+int clinux_tun_open(char *name);
+/// Sizes, then up. `queue_count` is how many packets wait at most.
+int clinux_interface_start(const char *name, int packet_size_max, int queue_count);
+int clinux_interface_up(const char *name);
+/// Sends packets for an IPv4 network to an interface.
+int clinux_route_add(const char *name, uint32_t network, uint32_t mask);
+int clinux_unshare_network(void);
+enum { CLINUX_INTERFACE_NAME_SIZE = 16 };
+
 // Process and threads
 int clinux_set_thread_name(const char *name);
 int clinux_unshare_descriptors(void);
@@ -95,5 +107,13 @@ int clinux_descriptor_limit(uint64_t *soft, uint64_t *hard);
 int clinux_set_descriptor_limit(uint64_t soft, uint64_t hard);
 int clinux_process_usage(uint64_t *user_ns, uint64_t *system_ns);
 long clinux_page_size(void);
+/// Processors this process may run on.
+int clinux_core_count(void);
+/// Closes all descriptors of the calling thread's table in [first, last].
+int clinux_close_range(uint32_t first, uint32_t last);
+/// glibc's allocator: see Allocator.swift for what is set and why.
+bool clinux_allocator_configure(int arena_count_max, int mmap_threshold, int trim_threshold);
+/// Gives free memory back to the system; whether there was any.
+bool clinux_allocator_trim(void);
 
 #endif

@@ -11,10 +11,14 @@ public enum AdminCommand: String, Codable, Sendable, CaseIterable {
     case accountRemove = "account.remove"
     /// Replaces the keys of the account `name`.
     case accountPassword = "account.password"
+    /// Revokes the login tokens of the account `name`: of its device `device`, or of all.
+    case accountRevokeTokens = "account.revoke-tokens"
     /// Gives all accounts.
     case accountList = "account.list"
     /// Gives the gateway's figures.
     case status
+    /// Reads certificates and ticket keys again.
+    case reload
 }
 
 /// A verifier of a password: `ScramKeys` with its bytes in base64.
@@ -59,12 +63,17 @@ public struct AdminRequest: Codable, Sendable, Equatable {
     public var name: String?
     /// The account's verifier.
     public var keys: AdminKeys?
+    /// One device of the account.
+    public var device: UInt8?
 
     /// A request from its parts.
-    public init(command: AdminCommand, name: String? = nil, keys: AdminKeys? = nil) {
+    public init(
+        command: AdminCommand, name: String? = nil, keys: AdminKeys? = nil, device: UInt8? = nil
+    ) {
         self.command = command
         self.name = name
         self.keys = keys
+        self.device = device
     }
 }
 
@@ -74,12 +83,16 @@ public enum AdminErrorCode: String, Codable, Sendable {
     case accountExists = "account-exists"
     /// There is no account of this name.
     case unknownAccount = "unknown-account"
+    /// The account has no such device.
+    case unknownDevice = "unknown-device"
     /// The gateway does not serve this domain.
     case wrongDomain = "wrong-domain"
     /// The request line is malformed.
     case badRequest = "bad-request"
     /// The store could not carry it out.
     case storeFailed = "store-failed"
+    /// A file cannot be used; what was in use stays.
+    case notReloaded = "not-reloaded"
 }
 
 /// One reply line.

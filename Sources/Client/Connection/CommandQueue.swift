@@ -8,9 +8,15 @@ internal import Wire
 enum ClientCommand {
     typealias SendContinuation = CheckedContinuation<Result<StanzaID, ClientError>, Never>
     typealias AskContinuation = CheckedContinuation<Result<[JID], ClientError>, Never>
+    typealias DoneContinuation = CheckedContinuation<Result<Void, ClientError>, Never>
 
-    case send(OutgoingMessage, SendContinuation?)
-    case markRead(StanzaID, from: JID)
+    /// Answered when the message is durable in the outbox, or when the server has acked it.
+    case send(OutgoingMessage, untilAcked: Bool, SendContinuation)
+    /// Answered when it is durable.
+    case acknowledge(StanzaID, from: JID, isRead: Bool, DoneContinuation)
+    case state(
+        StanzaID, CheckedContinuation<Result<MessageState?, ClientError>, Never>)
+    case outbox(CheckedContinuation<Result<[OutgoingMessage], ClientError>, Never>)
     case setAvailable(Bool)
     case chatstate(JID, composing: Bool)
     case ask(ClientSession.Request, AskContinuation)
@@ -31,8 +37,15 @@ final class CommandQueue: Sendable {
     private let state = Lock(State())
     private let pipe: WakePipe
 
-    init(pipe: WakePipe) {
+    /// `outbox` is what an earlier process left.
+    init(pipe: WakePipe, outbox: [OutgoingMessage]) {
         self.pipe = pipe
+        state.withLock { state in
+            for message in outbox {
+                state.accepted[message.id] = message.size
+                state.acceptedSize += message.size
+            }
+        }
     }
 
     /// Adds a command. Throws `tooManyRequests`, and what the queue was closed with.
@@ -49,7 +62,8 @@ final class CommandQueue: Sendable {
 
     /// Adds a message. Throws also `outboxFull`, `duplicateID`, `bodySize` and `invalidAddress`.
     func push(
-        _ message: OutgoingMessage, _ continuation: ClientCommand.SendContinuation?
+        _ message: OutgoingMessage, untilAcked: Bool,
+        _ continuation: ClientCommand.SendContinuation
     ) throws(ClientError) {
         guard message.to.local != nil else { throw .invalidAddress }
         guard (1...ClientLimits.bodySizeMax).contains(message.size) else {
@@ -63,7 +77,7 @@ final class CommandQueue: Sendable {
             else { throw .outboxFull }
             state.accepted[message.id] = message.size
             state.acceptedSize += message.size
-            state.commands.append(.send(message, continuation))
+            state.commands.append(.send(message, untilAcked: untilAcked, continuation))
         }
         pipe.wake()
     }

@@ -29,7 +29,9 @@ final class Driver: @unchecked Sendable {
     let pipe: WakePipe
 
     let configuration: ClientConfiguration
+    let store: any ClientStore
     let tlsContext: TLSContext
+    let ciphers = RecordCiphers()
     var session: ClientSession
     var backoff: Backoff
     var random = SystemRandomNumberGenerator()
@@ -39,6 +41,9 @@ final class Driver: @unchecked Sendable {
     var socket: ClientSocket?
     var tls: TLSConnection?
     var tlsSession: TLSSession?
+    /// Whether the store has this connection's TLS ticket.
+    var hasKeptTicket = false
+    var hasStoreFailed = false
     var onlineSince: Instant?
     var isClosing = false
 
@@ -48,21 +53,30 @@ final class Driver: @unchecked Sendable {
     var ciphertextOut = ByteBuffer()
 
     var sends: [StanzaID: ClientCommand.SendContinuation] = [:]
+    /// Those who wait for the next commit.
+    var posts: [(StanzaID, ClientCommand.SendContinuation)] = []
+    var acknowledgements: [ClientCommand.DoneContinuation] = []
     var asks: [UInt64: ClientCommand.AskContinuation] = [:]
     var askCount: UInt64 = 0
     var closers: [CheckedContinuation<Void, Never>] = []
 
     init(
         configuration: ClientConfiguration, session: consuming ClientSession,
-        tlsContext: TLSContext
+        store: any ClientStore, kept: ClientState, tlsContext: TLSContext
     ) throws(ClientError) {
         let pipe = try WakePipe()
         self.pipe = pipe
-        commands = CommandQueue(pipe: pipe)
+        commands = CommandQueue(pipe: pipe, outbox: kept.outbox)
         events = EventQueue { pipe.wake() }
         self.configuration = configuration
+        self.store = store
         self.tlsContext = tlsContext
         self.session = session
+        tlsSession = kept.ticket.flatMap {
+            TLSSession(
+                serialized: $0.bytes, context: tlsContext,
+                serverName: configuration.serverName ?? configuration.host)
+        }
         backoff = Backoff(policy: configuration.reconnect)
     }
 
@@ -160,7 +174,7 @@ final class Driver: @unchecked Sendable {
             var connection = try TLSConnection(
                 client: tlsContext, serverName: configuration.serverName ?? configuration.host,
                 session: tlsSession)
-            try connection.start(output: &ciphertextOut)
+            try connection.start(output: &ciphertextOut, ciphers: ciphers)
             tls = consume connection
             let deadline = moment.monotonic.advanced(byMs: ClientLimits.loginTimeoutMs)
             phase = .handshaking(deadline: deadline)
@@ -191,7 +205,14 @@ final class Driver: @unchecked Sendable {
             finish(error, reason: reason)
             return
         }
-        let pause = backoff.nextPauseMs(afterOnlineMs: onlineMs, random: random.next())
+        hasKeptTicket = false
+        if reason == .tokenRefused {
+            // The password may be tried at once: the server refused nothing else.
+            phase = .idle(until: moment.monotonic)
+            return
+        }
+        let pause = backoff.nextPauseMs(
+            afterOnlineMs: onlineMs, hintMs: session.retryAfterMs, random: random.next())
         guard let pause else {
             finish(reason.error, reason: reason)
             return
@@ -206,6 +227,12 @@ final class Driver: @unchecked Sendable {
         let failure = error ?? .closed
         let orphans = commands.close(failure)
         for command in orphans { take(command, at: currentMoment(), refusal: failure) }
+        for (_, continuation) in posts { continuation.resume(returning: .failure(failure)) }
+        posts = []
+        for continuation in acknowledgements {
+            continuation.resume(returning: .failure(failure))
+        }
+        acknowledgements = []
         for continuation in sends.values { continuation.resume(returning: .failure(failure)) }
         sends = [:]
         for continuation in asks.values { continuation.resume(returning: .failure(failure)) }
@@ -283,7 +310,8 @@ final class Driver: @unchecked Sendable {
         var isClosedByPeer = false
         do throws(TLSError) {
             let status = try ciphertextIn.withUnsafeBytes { (bytes) throws(TLSError) in
-                try tls?.receive(bytes, plaintext: &plaintextIn, output: &ciphertextOut)
+                try tls?.receive(
+                    bytes, plaintext: &plaintextIn, output: &ciphertextOut, ciphers: ciphers)
             }
             isClosedByPeer = status == .closed
         } catch {
@@ -297,7 +325,7 @@ final class Driver: @unchecked Sendable {
             return
         }
         ciphertextIn.clear()
-        if case .handshaking = phase, tls?.isOpen == true { beginSession(at: moment) }
+        if let facts = tls?.takeFacts() { beginSession(facts, at: moment) }
         if !plaintextIn.isEmpty {
             session.receive(plaintextIn.bytes, at: moment, output: &plaintextOut)
             plaintextIn.clear()
@@ -306,23 +334,21 @@ final class Driver: @unchecked Sendable {
         if isClosedByPeer, case .running = phase { end(.closedByServer, at: moment) }
     }
 
-    private func beginSession(at moment: Moment) {
+    private func beginSession(_ facts: HandshakeFacts, at moment: Moment) {
         phase = .running
-        let exporter = tls?.exporter(label: "EXPORTER-Channel-Binding", count: 32)
-        guard let exporter else {
+        guard let exporter = facts.exporter else {
             end(.tls("no channel binding on this connection"), at: moment)
             return
         }
         session.connected(
-            exporter: exporter, resumedTLS: tls?.resumed ?? false, at: moment,
-            output: &plaintextOut)
+            exporter: exporter, resumedTLS: facts.isResumed, at: moment, output: &plaintextOut)
     }
 
     /// Encrypts what the session produced.
     func seal(at moment: Moment) {
         guard !plaintextOut.isEmpty else { return }
         do throws(TLSError) {
-            try tls?.send(plaintextOut.bytes, output: &ciphertextOut)
+            try tls?.send(plaintextOut.bytes, output: &ciphertextOut, ciphers: ciphers)
             plaintextOut.clear()
         } catch {
             plaintextOut.clear()

@@ -13,6 +13,8 @@ final class EventQueue: Sendable {
         var head = 0
         var waiter: CheckedContinuation<ClientEvent?, Never>?
         var isFinished = false
+        /// The consumer was cancelled, perhaps before it began to wait.
+        var isAbandoned = false
 
         var count: Int { events.count - head }
 
@@ -62,7 +64,7 @@ final class EventQueue: Sendable {
     /// Whether the producer should make no more for now.
     var isFull: Bool { state.withLock { $0.count >= ClientLimits.eventCountMax } }
 
-    /// The next event; nil after the last.
+    /// The next event; nil after the last, and once the consumer was cancelled.
     func next() async -> ClientEvent? {
         await withCheckedContinuation { continuation in
             enum Outcome {
@@ -70,6 +72,7 @@ final class EventQueue: Sendable {
                 case wait(replaced: CheckedContinuation<ClientEvent?, Never>?)
             }
             let outcome = state.withLock { state -> Outcome in
+                if state.isAbandoned { return .event(nil, hasHalved: false) }
                 if let event = state.take() {
                     let hasHalved = state.count == ClientLimits.eventCountMax / 2
                     return .event(event, hasHalved: hasHalved)
@@ -89,9 +92,10 @@ final class EventQueue: Sendable {
         }
     }
 
-    /// The consumer was cancelled.
-    func cancelWaiter() {
+    /// The consumer was cancelled: it gets nothing more, also if it has not come to wait yet.
+    func abandon() {
         let waiter = state.withLock { state -> CheckedContinuation<ClientEvent?, Never>? in
+            state.isAbandoned = true
             defer { state.waiter = nil }
             return state.waiter
         }

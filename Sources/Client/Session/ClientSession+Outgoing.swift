@@ -19,15 +19,42 @@ extension ClientSession {
             throw .bodySize(message.size)
         }
         try outbox.append(message)
+        changes.append(.messageAdded(message))
+        if let forgotten = records.begin(message.id) {
+            changes.append(.stateForgotten(forgotten))
+        }
+        changes.append(.state(MessageRecord(id: message.id, state: .pending)))
         sendWaiting(output: &output)
     }
 
-    /// Tells the sender of a message that it was read. Throws `outboxFull` and `invalidAddress`.
+    /// The app has dealt with a message or a copy: it is never given it again, and the server may forget it.
+    /// Does nothing for one that the app was not given, or has acknowledged before.
+    package mutating func acknowledge(
+        _ id: StanzaID, from sender: JID, output: inout ByteBuffer
+    ) {
+        let copy = SeenKey(from: sender, id: id, kind: .copy)
+        if unacknowledged.remove(copy) != nil, remember(copy) { answer(copy, output: &output) }
+        let key = SeenKey(from: sender, id: id, kind: .message)
+        guard unacknowledged.remove(key) != nil, remember(key) else { return }
+        // When too many receipts wait, the server keeps the message and delivers it again.
+        _ = addReceipt(OutgoingReceipt(to: sender, id: id, kind: .delivered), isAnswer: true)
+        sendWaiting(output: &output)
+    }
+
+    /// Tells the sender of a message that it was read, which acknowledges it too. Throws `outboxFull` and
+    /// `invalidAddress`.
     package mutating func markRead(
         _ id: StanzaID, from sender: JID, output: inout ByteBuffer
     ) throws(ClientError) {
         guard sender.device != nil else { throw .invalidAddress }
-        guard addReceipt(OutgoingReceipt(to: sender, id: id, kind: .read)) else {
+        acknowledge(id, from: sender, output: &output)
+        // An app may know it from a process that died before it could say so: it must not be given it again, and
+        // no receipt says that it was read before one says that it came.
+        if remember(SeenKey(from: sender, id: id, kind: .message)) {
+            _ = addReceipt(OutgoingReceipt(to: sender, id: id, kind: .delivered), isAnswer: false)
+        }
+        guard addReceipt(OutgoingReceipt(to: sender, id: id, kind: .read), isAnswer: false)
+        else {
             throw .outboxFull
         }
         sendWaiting(output: &output)
@@ -81,12 +108,12 @@ extension ClientSession {
 
     /// Sends receipts, then messages, as far as the window goes.
     mutating func sendWaiting(output: inout ByteBuffer) {
-        guard state == .online, pausedUntil == nil else { return }
+        guard state == .online else { return }
         while sentReceiptCount < receipts.count {
             write(Self.node(of: receipts[sentReceiptCount]), to: &output)
             sentReceiptCount += 1
         }
-        while let message = outbox.nextToSend() {
+        while let message = outbox.nextToSend(isPaused: { pauses[$0] != nil }) {
             let node = Node(
                 "message",
                 [
@@ -98,19 +125,46 @@ extension ClientSession {
     }
 
     /// Keeps a receipt until the server acks it; false when there are too many. A receipt that
-    /// waits already is not kept twice.
-    mutating func addReceipt(_ receipt: OutgoingReceipt) -> Bool {
-        if receipts.contains(receipt) { return true }
-        guard receipts.count < ClientLimits.receiptCountMax else { return false }
+    /// waits already is not kept twice. As an answer it goes out again even so: the server may have
+    /// taken a repeat of the message after the receipt that is on its way.
+    mutating func addReceipt(_ receipt: OutgoingReceipt, isAnswer: Bool) -> Bool {
+        let isKept = { (other: OutgoingReceipt) in other.isSame(as: receipt) }
+        if isAnswer, let sent = receipts.prefix(sentReceiptCount).firstIndex(where: isKept) {
+            sentReceiptCount -= 1
+            receipts.append(receipts.remove(at: sent))
+            return true
+        }
+        if receipts.contains(where: isKept) || refusedReceipts.contains(where: isKept) {
+            return true
+        }
+        guard receiptCount < ClientLimits.receiptCountMax else { return false }
         receipts.append(receipt)
+        changes.append(.receiptAdded(receipt))
         return true
     }
 
-    /// Forgets the receipts that match; the server has them, or will never take them.
-    mutating func removeReceipts(where matches: (OutgoingReceipt) -> Bool) {
-        guard let index = receipts.firstIndex(where: matches) else { return }
-        receipts.remove(at: index)
-        if index < sentReceiptCount { sentReceiptCount -= 1 }
+    /// Takes out the first receipt that matches: the server has it, or will never take it. One that has
+    /// still to go out is not the one that the server speaks of.
+    @discardableResult
+    mutating func removeReceipt(
+        where matches: (OutgoingReceipt) -> Bool
+    ) -> OutgoingReceipt? {
+        var removed: OutgoingReceipt?
+        if let index = receipts.prefix(sentReceiptCount).firstIndex(where: matches) {
+            sentReceiptCount -= 1
+            removed = receipts.remove(at: index)
+        } else if let index = refusedReceipts.firstIndex(where: matches) {
+            removed = refusedReceipts.remove(at: index)
+        }
+        if let removed { changes.append(.receiptRemoved(removed)) }
+        return removed
+    }
+
+    /// What was refused is sent again, behind what is newer.
+    mutating func resumeReceipts() {
+        receiptsPausedUntil = nil
+        receipts += refusedReceipts
+        refusedReceipts = []
     }
 
     private static func node(of receipt: OutgoingReceipt) -> Node {
@@ -144,11 +198,16 @@ extension ClientSession {
         return id
     }
 
+    /// Nothing is compressed before `preset` is agreed on, and so nothing of the login ever is.
     mutating func write(_ node: Node, to output: inout ByteBuffer) {
         let mark = FrameWriter.begin(into: &output)
         do throws(WireError) {
             try node.encode(into: &output, context: context)
-            try FrameWriter.finish(mark, in: &output)
+            if let preset {
+                try contexts.finish(mark, in: &output, agreed: preset)
+            } else {
+                try FrameWriter.finish(mark, in: &output)
+            }
         } catch {
             preconditionFailure("a stanza of our own: \(error)")
         }

@@ -15,19 +15,33 @@ package struct ClientSession: ~Copyable {
         package var jid: JID
         package var device: UInt8
         /// Prepared (RFC 8265 OpaqueString).
-        package var password: [UInt8]
+        /// Nil when only a token can log in.
+        package var password: [UInt8]?
         package var channelBinding: ChannelBinding
         package var isAvailable: Bool
+        /// Whether the server is asked for compression with a preset dictionary.
+        package var offersPreset: Bool
+        /// Whether the server is asked for login tokens.
+        package var wantsToken: Bool
+        package var seenCountMax: Int
+        package var pingAfterMs: UInt64
 
         package init(
-            jid: JID, device: UInt8, password: [UInt8], channelBinding: ChannelBinding = .required,
-            isAvailable: Bool = true
+            jid: JID, device: UInt8, password: [UInt8]?,
+            channelBinding: ChannelBinding = .required, isAvailable: Bool = true,
+            offersPreset: Bool = true, wantsToken: Bool = true,
+            seenCountMax: Int = ClientLimits.seenCountMax,
+            pingAfterMs: UInt64 = ClientLimits.pingAfterMs
         ) {
             self.jid = jid
             self.device = device
             self.password = password
             self.channelBinding = channelBinding
             self.isAvailable = isAvailable
+            self.offersPreset = offersPreset
+            self.wantsToken = wantsToken
+            self.seenCountMax = seenCountMax
+            self.pingAfterMs = pingAfterMs
         }
     }
 
@@ -37,6 +51,8 @@ package struct ClientSession: ~Copyable {
         case event(ClientEvent)
         /// Answer the request that came with this number.
         case reply(UInt64, Result<[JID], ClientError>)
+        /// The server refused this message for now; the session sends it again by itself.
+        case refused(StanzaID)
         /// Send what was produced, close TLS and the socket.
         case disconnect(DisconnectReason)
     }
@@ -48,51 +64,84 @@ package struct ClientSession: ~Copyable {
         case removeContact(JID)
     }
 
-    enum State {
+    enum State: Equatable {
         case offline
         case sentAuth
+        case sentToken(signature: [UInt8])
         case sentResponse
         case online
         case closing
     }
 
     let configuration: Configuration
+    let user: Localpart
     let context: WireContext
-    var scram: ScramClient
+    let cryptography: any Cryptography
+    /// Nil without a password.
+    var scram: ScramClient?
+    /// What logs in without the password.
+    var token: LoginToken?
 
     var state = State.offline
     var resumedTLS = false
     var input = ByteBuffer()
-    var inflater: Inflater?
+    let contexts: CompressionContexts
+    /// What the login agreed on; nil before `success`.
+    var preset: PresetDictionary?
     var effects: [Effect] = []
+    /// What its store does not know yet.
+    var changes: [ClientChange] = []
 
-    var outbox = Outbox()
-    var receipts: [OutgoingReceipt] = []
+    var outbox: Outbox
+    var records: MessageRecords
+    var receipts: [OutgoingReceipt]
+    /// Receipts that were refused with `wait`, until `receiptsPausedUntil`.
+    var refusedReceipts: [OutgoingReceipt] = []
     var sentReceiptCount = 0
-    var seen = SeenSet(countMax: ClientLimits.seenCountMax)
+    /// What was answered with an `ack` on this connection: the answers may be lost with it.
+    var recentAcks: [SeenKey] = []
+    /// What `auth` has announced and goes with the response.
+    var announcedResume: Node?
+    var seen: SeenSet
+    /// Messages that the app was given and has not acknowledged.
+    var unacknowledged: Set<SeenKey> = []
     var isAvailable: Bool
     var requests: [StanzaID: (number: UInt64, request: Request)] = [:]
     var iqCount: UInt64 = 0
 
     var loginDeadline: Instant?
     var closeDeadline: Instant?
-    var pausedUntil: Instant?
+    /// Recipients to whom nothing is sent for now, by their bare addresses.
+    var pauses: [JID: Instant] = [:]
+    var receiptsPausedUntil: Instant?
     var lastReceived = Instant(milliseconds: 0)
     var pingSentAt: Instant?
+    /// How long the server said to stay away when it ended the last connection or refused the login.
+    package internal(set) var retryAfterMs: UInt64?
 
-    /// A session that has no connection yet. Precondition: the address names a user.
+    /// A session that has no connection yet and goes on from `kept`. Sessions of one thread may share its
+    /// compression contexts. Precondition: the address names a user.
     package init(
-        configuration: Configuration, context: WireContext, cryptography: any Cryptography
+        configuration: Configuration, context: WireContext, cryptography: any Cryptography,
+        contexts: CompressionContexts = CompressionContexts(), kept: ClientState = ClientState()
     ) {
         guard let user = configuration.jid.local else {
             preconditionFailure("\(configuration.jid) names no user")
         }
         self.configuration = configuration
         self.context = context
-        scram = ScramClient(
-            user: user.text, password: configuration.password,
-            cryptography: cryptography)
+        self.contexts = contexts
+        self.cryptography = cryptography
+        self.user = user
+        scram = configuration.password.map {
+            ScramClient(user: user.text, password: $0, cryptography: cryptography)
+        }
         isAvailable = configuration.isAvailable
+        token = kept.token.flatMap { LoginToken($0.bytes) }
+        outbox = Outbox(kept.outbox)
+        records = MessageRecords(countMax: ClientLimits.recordCountMax, kept.records)
+        receipts = kept.receipts
+        seen = SeenSet(countMax: configuration.seenCountMax, members: kept.seen)
     }
 
     // MARK: Connection
@@ -104,32 +153,27 @@ package struct ClientSession: ~Copyable {
         precondition(state == .offline, "connected in \(state)")
         self.resumedTLS = resumedTLS
         input.clear()
+        retryAfterMs = nil
         lastReceived = moment.monotonic
         pingSentAt = nil
         loginDeadline = moment.monotonic.advanced(byMs: ClientLimits.loginTimeoutMs)
-        state = .sentAuth
         output.append(Prologue.bytes)
-        let binding = configuration.channelBinding == .required ? exporter : nil
-        let first = scram.begin(exporter: binding)
-        let node = Node(
-            "auth",
-            [
-                Attribute(key: "mechanism", value: scram.mechanism),
-                Attribute(key: "device", value: String(configuration.device)),
-            ], content: .bytes(first))
-        write(node, to: &output)
+        beginLogin(exporter: exporter, output: &output)
     }
 
     /// The connection is gone, whoever ended it. What waits is kept for the next one.
     package mutating func disconnected() {
         guard state != .offline else { return }
         state = .offline
+        announcedResume = nil
         input.release()
+        preset = nil
         outbox.putBackAll()
         sentReceiptCount = 0
         loginDeadline = nil
         closeDeadline = nil
-        pausedUntil = nil
+        pauses = [:]
+        resumeReceipts()
         pingSentAt = nil
         for entry in requests.values.sorted(by: { $0.number < $1.number }) {
             effects.append(.reply(entry.number, .failure(.disconnected)))
@@ -144,7 +188,7 @@ package struct ClientSession: ~Copyable {
             state = .closing
             closeDeadline = moment.monotonic.advanced(byMs: ClientLimits.closeTimeoutMs)
             writePayload(Self.streamEnd, to: &output)
-        case .sentAuth, .sentResponse:
+        case .sentAuth, .sentToken, .sentResponse:
             disconnect(.requested)
         case .offline, .closing:
             break
@@ -169,22 +213,28 @@ package struct ClientSession: ~Copyable {
                     disconnect(.timeout("a ping"))
                     return
                 }
-            } else if now >= lastReceived.advanced(byMs: ClientLimits.pingAfterMs) {
+            } else if now >= lastReceived.advanced(byMs: configuration.pingAfterMs) {
                 pingSentAt = now
                 writeIQ(type: "get", content: [Node("ping")], to: &output)
             }
-            if let pausedUntil, now >= pausedUntil { self.pausedUntil = nil }
+            if !pauses.isEmpty { pauses = pauses.filter { now < $0.value } }
+            if let receiptsPausedUntil, now >= receiptsPausedUntil { resumeReceipts() }
             sendWaiting(output: &output)
         }
     }
 
     /// When `tick` has something to do; nil for never.
     package var deadline: Instant? {
-        var deadline = [loginDeadline, closeDeadline, pausedUntil].compactMap(\.self).min()
+        var deadline = [loginDeadline, closeDeadline].compactMap(\.self).min()
+        // A pause matters to nobody who is closing: a deadline that `tick` does not heed would spin.
         if state == .online {
+            for pause in pauses.values { deadline = min(deadline ?? pause, pause) }
+            if let receiptsPausedUntil {
+                deadline = min(deadline ?? receiptsPausedUntil, receiptsPausedUntil)
+            }
             let ping =
                 pingSentAt?.advanced(byMs: ClientLimits.pingTimeoutMs)
-                ?? lastReceived.advanced(byMs: ClientLimits.pingAfterMs)
+                ?? lastReceived.advanced(byMs: configuration.pingAfterMs)
             deadline = min(deadline ?? ping, ping)
         }
         return deadline
@@ -203,17 +253,30 @@ package struct ClientSession: ~Copyable {
         return effects
     }
 
+    /// What changed since the last call. It must be durable before anything else that came of it (bytes,
+    /// effects) goes anywhere.
+    package mutating func takeChanges() -> [ClientChange] {
+        defer { changes = [] }
+        return changes
+    }
+
     /// Whether stanzas can be sent now.
     package var isOnline: Bool { state == .online }
 
     /// Messages that the server has not acked.
     package var outboxCount: Int { outbox.count }
 
+    /// Those messages, oldest first.
+    package var outboxMessages: [OutgoingMessage] { outbox.messages }
+
+    /// Where a message stands; nil when it is not known, or not any more.
+    package func state(of id: StanzaID) -> MessageState? { records.state(of: id) }
+
     /// Their ids, oldest first.
     package var outboxIDs: [StanzaID] { outbox.ids }
 
     /// Receipts that the server has not acked.
-    package var receiptCount: Int { receipts.count }
+    package var receiptCount: Int { receipts.count + refusedReceipts.count }
 
     mutating func emit(_ event: ClientEvent) {
         effects.append(.event(event))

@@ -1,15 +1,19 @@
 // What a client has seen already: the server delivers again until it is told, the application hears
 // of everything once.
 
-package import Wire
+public import Wire
 
 /// The identity of a stanza that arrived.
-package struct SeenKey: Hashable, Sendable {
-    package var from: JID
-    package var id: StanzaID
-    package var kind: StanzaKind
+public struct SeenKey: Hashable, Sendable {
+    /// The device that sent it.
+    public var from: JID
+    /// The id of the message, or of the one that a receipt is about.
+    public var id: StanzaID
+    /// A message, or what is said of one.
+    public var kind: StanzaKind
 
-    package init(from: JID, id: StanzaID, kind: StanzaKind) {
+    /// A key from its parts.
+    public init(from: JID, id: StanzaID, kind: StanzaKind) {
         self.from = from
         self.id = id
         self.kind = kind
@@ -24,23 +28,36 @@ package struct SeenSet: Sendable {
     /// The place of the oldest member once the set is full.
     private var oldest = 0
 
-    package init(countMax: Int) {
+    package init(countMax: Int, members: [SeenKey] = []) {
         precondition(countMax > 0, "countMax \(countMax)")
         self.countMax = countMax
+        for key in members { _ = insert(key) }
     }
 
-    /// Remembers a key; false when it was there already.
-    package mutating func insert(_ key: SeenKey) -> Bool {
-        guard members.insert(key).inserted else { return false }
-        if order.count < countMax {
-            order.append(key)
-        } else {
-            members.remove(order[oldest])
-            order[oldest] = key
-            oldest = (oldest + 1) % countMax
-        }
-        return true
+    /// What became of a key.
+    package enum Insertion: Equatable {
+        /// It was there already.
+        case known
+        /// It is there now; the oldest is not any more, if there was no room.
+        case added(forgotten: SeenKey?)
     }
+
+    /// Remembers a key.
+    package mutating func insert(_ key: SeenKey) -> Insertion {
+        guard members.insert(key).inserted else { return .known }
+        guard order.count == countMax else {
+            order.append(key)
+            return .added(forgotten: nil)
+        }
+        let forgotten = order[oldest]
+        members.remove(forgotten)
+        order[oldest] = key
+        oldest = (oldest + 1) % countMax
+        return .added(forgotten: forgotten)
+    }
+
+    /// Whether a key is remembered.
+    package func contains(_ key: SeenKey) -> Bool { members.contains(key) }
 
     /// Members.
     package var count: Int { members.count }

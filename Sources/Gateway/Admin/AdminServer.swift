@@ -9,6 +9,7 @@ internal import Reactor
 internal import Sessions
 internal import Storage
 internal import Synchronization
+internal import TLS
 internal import Wire
 
 /// Serves `admin.sock`.
@@ -21,18 +22,25 @@ final class AdminServer: Sendable {
     private let isStopping = Atomic<Bool>(false)
     private let wakeup: Wakeup
     private let domain: String
+    private let acceptsBenchAccounts: Bool
     private let accounts: any AccountStore
     private let shards: [Shard]
+    private let mailboxes: ShardDirectory
+    private let tls: GatewayTLS
     private let logger: Logger
 
     /// Listens on `path` and starts the thread.
     init(
-        path: String, domain: String, accounts: any AccountStore, shards: [Shard], logger: Logger
+        path: String, domain: String, acceptsBenchAccounts: Bool, accounts: any AccountStore,
+        shards: [Shard], mailboxes: ShardDirectory, tls: GatewayTLS, logger: Logger
     ) throws(ReactorError) {
         self.path = path
         self.domain = domain
+        self.acceptsBenchAccounts = acceptsBenchAccounts
         self.accounts = accounts
         self.shards = shards
+        self.mailboxes = mailboxes
+        self.tls = tls
         self.logger = logger
         socket = try Socket.listenUnix(path: path)
         wakeup = try Wakeup()
@@ -131,15 +139,29 @@ final class AdminServer: Sendable {
         do throws(StoreError) {
             switch request.command {
             case .status:
-                return AdminReply(ok: true, status: shards.status)
+                var status = shards.status.merging(tls.status) { first, _ in first }
+                status.merge(mailboxes.snapshot) { first, _ in first }
+                status["bench-accounts"] = acceptsBenchAccounts ? 1 : 0
+                return AdminReply(ok: true, status: status)
+            case .reload:
+                return reload()
             case .accountList:
                 let names = try accounts.accounts().map { "\($0)@\(domain)" }
                 return AdminReply(ok: true, accounts: names)
-            case .accountAdd, .accountPassword, .accountRemove:
+            case .accountAdd, .accountPassword, .accountRemove, .accountRevokeTokens:
                 return try change(request)
             }
         } catch {
             return refusal(error)
+        }
+    }
+
+    private func reload() -> AdminReply {
+        do throws(TLSError) {
+            try tls.reload()
+            return .done
+        } catch {
+            return .refused(.notReloaded, "\(error); what was in use stays")
         }
     }
 
@@ -149,32 +171,30 @@ final class AdminServer: Sendable {
         guard jid.domain == domain else {
             return .refused(.wrongDomain, "this gateway serves \(domain)")
         }
-        if request.command == .accountRemove {
-            try accounts.removeAccount(name)
-            evict(name)
-        } else {
+        let change: AccountChange
+        switch request.command {
+        case .accountRemove:
+            change = .removeAccount(name)
+        case .accountRevokeTokens:
+            change = .revokeTokens(of: name, device: request.device)
+        default:
             guard let keys = request.keys?.scramKeys else {
                 return .refused(.badRequest, "the keys are malformed")
             }
-            if request.command == .accountAdd {
-                try accounts.addAccount(name, keys: keys)
-            } else {
-                try accounts.setKeys(keys, of: name)
-            }
+            change =
+                request.command == .accountAdd
+                ? .addAccount(name, keys: keys) : .setKeys(keys, of: name)
         }
+        try accounts.change(change, home: Int(name.homeHash % UInt64(shards.count)))
         logger.notice("\(request.command.rawValue)", metadata: ["account": "\(jid)"])
         return .done
-    }
-
-    private func evict(_ name: Localpart) {
-        let home = Int(name.homeHash % UInt64(shards.count))
-        shards[home].mailbox.postAlways(.router(.evict(name)))
     }
 
     private func refusal(_ error: StoreError) -> AdminReply {
         switch error {
         case .accountExists: .refused(.accountExists, "\(error)")
         case .unknownAccount: .refused(.unknownAccount, "\(error)")
+        case .unknownDevice: .refused(.unknownDevice, "\(error)")
         default: .refused(.storeFailed, "\(error)")
         }
     }

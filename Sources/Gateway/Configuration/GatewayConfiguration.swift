@@ -3,6 +3,7 @@
 
 public import Base
 internal import Foundation
+internal import Reactor
 internal import TOMLKit
 internal import Wire
 
@@ -28,12 +29,21 @@ public struct GatewayConfiguration: Sendable, Equatable {
     public var keyPath = "certs/server-key.pem"
     /// Threads that hold connections; nil for one a core.
     public var shardCount: Int?
+    /// Whether shards share one descriptor table.
+    public var descriptorTables = DescriptorTables.auto
     /// The least TLS version.
     public var minimumTLS = MinimumTLS.tls13
+    /// Everything else about TLS.
+    public var tls = TLSSettings()
     /// `trace`, `debug`, `info`, `notice`, `warning`, `error` or `critical`.
     public var logLevel = "info"
+    /// How long the store waits, and keeps.
+    public var store = StoreSettings()
     /// Every limit.
     public var limits = Limits()
+    /// Whether `bench-0`, `bench-1`, … may log in with a password that everyone knows: for load tests,
+    /// with all listeners on loopback. Not to be had from a file.
+    public var acceptsBenchAccounts = false
 
     /// The defaults.
     public init() {}
@@ -64,8 +74,11 @@ public struct GatewayConfiguration: Sendable, Equatable {
         certificatePath = file.certificate ?? certificatePath
         keyPath = file.key ?? keyPath
         shardCount = file.shards ?? shardCount
+        descriptorTables = file.descriptorTables ?? descriptorTables
         minimumTLS = file.minimumTLS ?? minimumTLS
+        tls = file.tls ?? tls
         logLevel = file.logLevel ?? logLevel
+        store = file.store ?? store
         for (key, value) in file.limits ?? [:] {
             guard let field = LimitField.all[key] else {
                 throw .malformed(path: path, reason: "limits.\(key) is not a limit")
@@ -85,6 +98,15 @@ public struct GatewayConfiguration: Sendable, Equatable {
         if let shardCount, !(1...256).contains(shardCount) {
             throw .invalid("shards \(shardCount): 1 to 256")
         }
+        if acceptsBenchAccounts {
+            for text in listen where SocketAddress(text)?.isLoopback != true {
+                throw .invalid(
+                    "bench accounts have a password that everyone knows: every listener must be "
+                        + "on loopback, and \(text) is not")
+            }
+        }
+        try tls.validate()
+        try store.validate()
         if let problem = limits.validate() { throw .invalid("limits: \(problem)") }
     }
 }
@@ -97,8 +119,11 @@ private struct ConfigurationFile: Decodable {
     var certificate: String?
     var key: String?
     var shards: Int?
+    var descriptorTables: DescriptorTables?
     var minimumTLS: MinimumTLS?
+    var tls: TLSSettings?
     var logLevel: String?
+    var store: StoreSettings?
     var limits: [String: Int]?
 
     enum CodingKeys: String, CodingKey {
@@ -108,8 +133,11 @@ private struct ConfigurationFile: Decodable {
         case certificate
         case key
         case shards
+        case descriptorTables = "descriptor-tables"
         case minimumTLS = "minimum-tls"
+        case tls
         case logLevel = "log-level"
+        case store
         case limits
     }
 }

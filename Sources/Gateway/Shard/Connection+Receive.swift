@@ -18,9 +18,9 @@ extension Connection {
             return
         case .closed:
             // The end of TCP without close_notify; after ours it is simply the end.
-            fail(.lost, &workspace.effects)
+            fail(.lost, workspace)
         case .failed:
-            fail(.lost, &workspace.effects)
+            fail(.lost, workspace)
         }
     }
 
@@ -29,10 +29,12 @@ extension Connection {
         let status: TLSStatus
         do {
             status = try tls.receive(
-                bytes, plaintext: &workspace.plaintext, output: &outbound)
+                bytes, plaintext: &workspace.plaintext, output: &buffers.outbound,
+                ciphers: workspace.ciphers)
         } catch {
             // The alert is in `outbound`: it goes out, then the connection closes.
-            failure = stage == .handshake ? .handshake("\(error)") : .record("\(error)")
+            workspace.failure =
+                stage == .handshake ? .handshake("\(error)") : .record("\(error)")
             session?.connectionLost(effects: &workspace.effects)
             linger(workspace)
             return
@@ -51,47 +53,51 @@ extension Connection {
     /// The handshake is over: from here on there is a session.
     private mutating func begin(_ workspace: Workspace) {
         stage = .open
-        let binding = tls.exporter(label: "EXPORTER-Channel-Binding", count: 32) ?? []
+        workspace.handshake = tls.takeFacts()
+        // Until now the deadline was the handshake's, which counts from the accept.
+        let timeoutMs = workspace.environment.limits.handshakeTimeoutMs
+        let acceptedAt = stageDeadline.milliseconds - min(stageDeadline.milliseconds, timeoutMs)
         session = Session(
-            address: address, channelBinding: binding, at: workspace.moment.monotonic)
+            address: workspace.address, channelBinding: workspace.handshake?.exporter ?? [],
+            acceptedAt: Instant(milliseconds: acceptedAt), at: workspace.moment.monotonic)
     }
 
     /// Gives the session what was decrypted, behind what it had left over.
     private mutating func feed(_ workspace: Workspace) {
         guard !workspace.plaintext.isEmpty else { return }
-        guard inbound.isEmpty else {
-            inbound.append(contentsOf: workspace.plaintext)
+        guard buffers.inbound.isEmpty else {
+            buffers.inbound.append(contentsOf: workspace.plaintext)
             resume(workspace)
             return
         }
         let used =
             session?.receive(
                 workspace.plaintext.bytes, at: workspace.moment, in: workspace.environment,
-                output: &unsealed, effects: &workspace.effects) ?? 0
+                output: &buffers.unsealed, effects: &workspace.effects) ?? 0
         workspace.plaintext.consume(used)
-        inbound.append(contentsOf: workspace.plaintext)
+        buffers.inbound.append(contentsOf: workspace.plaintext)
     }
 
     /// Gives the session what it left over, now that it may read on.
     mutating func resume(_ workspace: Workspace) {
-        guard stage == .open, !inbound.isEmpty else { return }
+        guard stage == .open, !buffers.inbound.isEmpty else { return }
         var waiting = ByteBuffer()
-        swap(&waiting, &inbound)
+        swap(&waiting, &buffers.inbound)
         let used =
             session?.receive(
                 waiting.bytes, at: workspace.moment, in: workspace.environment,
-                output: &unsealed, effects: &workspace.effects) ?? 0
+                output: &buffers.unsealed, effects: &workspace.effects) ?? 0
         waiting.consume(used)
         // What is used up gives its storage back.
-        if !waiting.isEmpty { swap(&waiting, &inbound) }
+        if !waiting.isEmpty { swap(&waiting, &buffers.inbound) }
     }
 
     /// Takes an answer or a delivery for the session.
-    mutating func deliver(_ input: SessionInput, _ workspace: Workspace) {
+    mutating func deliver(_ input: SessionInput, _ workspace: Workspace, readsOn: Bool = true) {
         guard stage == .open, session != nil else { return }
         session?.deliver(
-            input, at: workspace.moment, in: workspace.environment, output: &unsealed,
+            input, at: workspace.moment, in: workspace.environment, output: &buffers.unsealed,
             effects: &workspace.effects)
-        resume(workspace)
+        if readsOn { resume(workspace) }
     }
 }

@@ -9,15 +9,15 @@ extension Connection {
     /// Seals the turn's frames and sends what the socket takes; the rest stays, up to a limit.
     mutating func flush(_ workspace: Workspace) {
         guard stage != .dead else { return }
-        if !unsealed.isEmpty {
+        if !buffers.unsealed.isEmpty {
             var frames = ByteBuffer()
-            swap(&frames, &unsealed)
+            swap(&frames, &buffers.unsealed)
             seal(frames, workspace)
         }
         guard send(workspace) else { return }
-        if outbound.count > workspace.limits.outputSizeMax {
-            fail(.slowReader, &workspace.effects)
-        } else if stage == .lingering && outbound.isEmpty {
+        if buffers.outbound.count > workspace.limits.outputSizeMax {
+            fail(.slowReader, workspace)
+        } else if stage == .lingering && buffers.outbound.isEmpty {
             socket.shutdownWrite()
         }
     }
@@ -25,40 +25,41 @@ extension Connection {
     /// Into the shard's scratch if nothing waits before it, else behind what waits.
     private mutating func seal(_ frames: borrowing ByteBuffer, _ workspace: Workspace) {
         do {
-            if outbound.isEmpty {
-                try tls.send(frames.bytes, output: &workspace.ciphertext)
+            if buffers.outbound.isEmpty {
+                try tls.send(
+                    frames.bytes, output: &workspace.ciphertext, ciphers: workspace.ciphers)
             } else {
-                try tls.send(frames.bytes, output: &outbound)
+                try tls.send(frames.bytes, output: &buffers.outbound, ciphers: workspace.ciphers)
             }
         } catch {
-            fail(.record("\(error)"), &workspace.effects)
+            fail(.record("\(error)"), workspace)
         }
     }
 
     /// False when the connection is lost.
     private mutating func send(_ workspace: Workspace) -> Bool {
         defer { workspace.ciphertext.clear() }
-        while !outbound.isEmpty {
-            switch outbound.withUnsafeBytes({ socket.write($0) }) {
+        while !buffers.outbound.isEmpty {
+            switch buffers.outbound.withUnsafeBytes({ socket.write($0) }) {
             case .bytes(let count):
-                outbound.consume(count)
+                buffers.outbound.consume(count)
             case .wouldBlock:
                 return true
             case .closed, .failed:
-                fail(.lost, &workspace.effects)
+                fail(.lost, workspace)
                 return false
             }
         }
-        outbound.release()
+        if !buffers.isEmpty { buffers.outbound.release() }
         while !workspace.ciphertext.isEmpty {
             switch workspace.ciphertext.withUnsafeBytes({ socket.write($0) }) {
             case .bytes(let count):
                 workspace.ciphertext.consume(count)
             case .wouldBlock:
-                outbound.append(contentsOf: workspace.ciphertext)
+                buffers.outbound.append(contentsOf: workspace.ciphertext)
                 return true
             case .closed, .failed:
-                fail(.lost, &workspace.effects)
+                fail(.lost, workspace)
                 return false
             }
         }
@@ -70,7 +71,7 @@ extension Connection {
         guard stage == .open || stage == .handshake else { return }
         flush(workspace)
         guard stage != .dead else { return }
-        tls.close(output: &outbound)
+        tls.close(output: &buffers.outbound, ciphers: workspace.ciphers)
         linger(workspace)
     }
 
@@ -80,7 +81,7 @@ extension Connection {
         guard stage != .dead else { return }
         stage = .lingering
         stageDeadline = workspace.moment.monotonic.advanced(byMs: workspace.limits.closeTimeoutMs)
-        inbound.release()
+        if !buffers.isEmpty { buffers.inbound.release() }
         flush(workspace)
     }
 }

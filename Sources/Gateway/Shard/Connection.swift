@@ -1,8 +1,8 @@
 // One client's connection: socket, TLS and session, and the bytes between them that could not go on.
 //
 // The stages only move forward: handshake → open → lingering → dead. Invariant: a connection at rest
-// owns no buffer; `inbound` holds a started frame or what a paused session has not read, `unsealed` the
-// frames of this turn, `outbound` the sealed bytes that the socket refused.
+// owns no buffer. There is one of these for each session, so what is not needed at rest is elsewhere, and
+// the order of the fields leaves no gaps (docs/SCALE.md).
 //
 // Called by its shard only, which owns it in a slab, watches its socket and carries its effects.
 
@@ -32,37 +32,38 @@ struct Connection: ~Copyable {
         case lost
     }
 
-    let socket: Socket
-    /// Its slot is known only once it sits there.
-    var address: SessionAddress
-    let peer: SocketAddress?
+    /// What only a connection that has not logged in has: against whom it is counted.
+    final class Newcomer {
+        let peer: SocketAddress?
+
+        init(peer: SocketAddress?) { self.peer = peer }
+    }
+
     var tls: TLSConnection
     var session: Session?
-    var stage = Stage.handshake
-    /// What went wrong, until the shard has counted it.
-    var failure: Failure?
-    var inbound = ByteBuffer()
-    var unsealed = ByteBuffer()
-    var outbound = ByteBuffer()
-    var interest: Interest = [.readable]
+    var buffers = ConnectionBuffers()
+    /// Nil once it has logged in.
+    var newcomer: Newcomer?
     var timer = TimerID.none
-    var timerAt: Instant
     /// When lingering or the handshake must be over.
     var stageDeadline: Instant
+    let socket: Socket
+    var interest: Interest = [.readable]
+    var stage = Stage.handshake
     var isFlushQueued = false
-    var isAuthenticated = false
 
     init(
-        socket: consuming Socket, address: SessionAddress, peer: SocketAddress?,
-        tls: consuming TLSConnection, deadline: Instant
+        socket: consuming Socket, peer: SocketAddress?, tls: consuming TLSConnection,
+        deadline: Instant
     ) {
         self.socket = socket
-        self.address = address
-        self.peer = peer
+        newcomer = Newcomer(peer: peer)
         self.tls = tls
         stageDeadline = deadline
-        timerAt = deadline
     }
+
+    /// Where it comes from; nil when that is no longer known. The kernel knows while it is connected.
+    var peer: SocketAddress? { newcomer?.peer ?? socket.peerAddress }
 
     /// When the connection next needs the clock.
     func deadline(_ limits: Limits) -> Instant {
@@ -73,14 +74,16 @@ struct Connection: ~Copyable {
     /// What the poller should watch for.
     func wantedInterest(_ limits: Limits) -> Interest {
         var wanted: Interest = []
-        if !outbound.isEmpty { wanted.insert(.writable) }
+        if !buffers.outbound.isEmpty { wanted.insert(.writable) }
         switch stage {
         case .handshake, .lingering:
             wanted.insert(.readable)
         case .open:
             // A peer that does not read its answers is not read either.
             let isPaused = session?.isPaused(limits) ?? false
-            if !isPaused && outbound.count < limits.outputSizeMax / 4 { wanted.insert(.readable) }
+            if !isPaused && buffers.outbound.count < limits.outputSizeMax / 4 {
+                wanted.insert(.readable)
+            }
         case .dead:
             break
         }
@@ -96,19 +99,19 @@ struct Connection: ~Copyable {
         case .lingering:
             stage = .dead
         case .handshake:
-            fail(.handshakeTimeout, &workspace.effects)
+            fail(.handshakeTimeout, workspace)
         case .open:
             session?.tick(
-                at: workspace.moment, in: workspace.environment, output: &unsealed,
+                at: workspace.moment, in: workspace.environment, output: &buffers.unsealed,
                 effects: &workspace.effects)
         }
     }
 
     /// Ends the connection at once.
-    mutating func fail(_ failure: Failure, _ effects: inout [SessionEffect]) {
+    mutating func fail(_ failure: Failure, _ workspace: Workspace) {
         guard stage != .dead else { return }
-        self.failure = self.failure ?? failure
-        session?.connectionLost(effects: &effects)
+        workspace.failure = workspace.failure ?? failure
+        session?.connectionLost(effects: &workspace.effects)
         stage = .dead
     }
 }

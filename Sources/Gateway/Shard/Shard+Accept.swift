@@ -1,4 +1,4 @@
-// Connections coming and going: accepting within a budget, counting, removing.
+// Connections coming and going: accepting within a budget, beginning handshakes, counting, removing.
 
 internal import Base
 internal import Logging
@@ -7,24 +7,13 @@ internal import Sessions
 internal import Synchronization
 internal import TLS
 
-/// A listening socket, shared by reference so that it closes once.
-final class ListenerSocket: Sendable {
-    let socket: Socket
-    let address: SocketAddress
-
-    init(_ socket: consuming Socket, address: SocketAddress) {
-        self.socket = socket
-        self.address = address
-    }
-}
-
 extension Shard {
     /// Takes waiting connections, so many a turn, while there is room for those not logged in.
     func accept(from listener: ListenerSocket) {
         for _ in 0..<limits.acceptsPerTurnMax {
-            guard unauthenticatedCount < limits.unauthenticatedPerShardMax,
-                connections.count < limits.connectionsPerShardMax
-            else {
+            // Full: see listenWhileThereIsRoom.
+            guard occupancy < setup.connectionsMax else { return }
+            guard unauthenticatedCount < limits.unauthenticatedPerShardMax else {
                 pauseAccepting()
                 return
             }
@@ -57,69 +46,143 @@ extension Shard {
         accepted.socket.setNoDelay(true)
         let deadline = workspace.moment.monotonic.advanced(byMs: limits.handshakeTimeoutMs)
         let raw = accepted.socket.rawValue
+        let arrival = Arrival(socket: accepted.socket, peer: peer, deadline: deadline)
+        guard let slot = arrivals.add(arrival) else { return }
+        let token = Arrivals.token(slot)
+        _ = arrivals.with(slot) { arrival in
+            arrival.timer = timers.schedule(deadline: deadline, token: token)
+        }
+        unauthenticatedCount += 1
+        unauthenticatedBySource[source, default: 0] += 1
+        metrics.connections.add(1, ordering: .relaxed)
         do {
-            let tls = try TLSConnection(server: tls)
-            let nowhere = SessionAddress(shard: index, slot: SlotID(word: 0))
-            let connection = Connection(
-                socket: accepted.socket, address: nowhere, peer: peer, tls: tls,
-                deadline: deadline)
-            guard let slot = connections.insert(connection) else { return }
-            connections.withElement(slot) { connection in
-                connection.address.slot = slot
-                connection.timer = timers.schedule(deadline: deadline, token: slot.word)
-            }
-            unauthenticatedCount += 1
-            unauthenticatedBySource[source, default: 0] += 1
-            metrics.connections.add(1, ordering: .relaxed)
-            do {
-                try poller.add(raw, token: slot.word, interest: [.readable])
-            } catch {
-                logger.warning("cannot watch a connection", metadata: ["error": "\(error)"])
-                remove(slot)
-            }
+            try poller.add(raw, token: token, interest: [.readable])
+        } catch {
+            logger.warning("cannot watch a connection", metadata: ["error": "\(error)"])
+            dismiss(slot)
+        }
+        while let oldest = arrivals.surplus() {
+            metrics.shed.count()
+            dismiss(oldest)
+        }
+    }
+
+    // MARK: Handshakes
+
+    /// Something happened to an arrival.
+    func take(_ event: PollEvent, ofArrival slot: SlotID) {
+        if !event.readiness.isDisjoint(with: [.hangup, .error]) {
+            dismiss(slot)
+            return
+        }
+        guard !arrivals.hear(slot) else { return }
+        // It still waits: until its turn it is not looked at, however often it could be read.
+        let muted = arrivals.with(slot) { arrival -> Int32? in
+            guard !arrival.isMuted else { return nil }
+            arrival.isMuted = true
+            return arrival.socket.rawValue
+        }
+        guard let raw = muted ?? nil else { return }
+        metrics.handshakesDelayed.count()
+        poller.modify(raw, token: Arrivals.token(slot), interest: [])
+    }
+
+    /// Begins the handshakes whose turn it is, as many as a fifth of a turn's time is enough for and one
+    /// at least.
+    func beginHandshakes() {
+        isGateShut = false
+        let moment = workspace.moment.monotonic
+        guard arrivals.waitMs(inFlight: handshakesInFlight, at: moment) == 0 else { return }
+        guard setup.handshakeGate.tryEnter(shard: index) else {
+            isGateShut = true
+            return
+        }
+        let deadlineNs = MonotonicClock.nanoseconds() + limits.turnTimeMs * 200_000
+        for _ in 0..<limits.handshakesPerTurnMax {
+            guard let slot = arrivals.next(inFlight: handshakesInFlight, at: moment) else { break }
+            begin(slot)
+            if MonotonicClock.nanoseconds() >= deadlineNs { break }
+        }
+        if let next = setup.handshakeGate.leave() {
+            // One message for each time that a shard found the gate shut.
+            shards[next].mailbox.postAlways(.mayBeginHandshakes)
+        }
+        #if DEBUG
+            if arrivals.count < 64 { arrivals.checkInvariants() }
+        #endif
+    }
+
+    /// Shows the turn's figures.
+    func publishGauges() {
+        metrics.handshakesWaiting.store(arrivals.waitingCount, ordering: .relaxed)
+        metrics.handshakesInFlight.store(handshakesInFlight, ordering: .relaxed)
+    }
+
+    private func begin(_ waiting: SlotID) {
+        guard let arrival = arrivals.remove(waiting) else { return }
+        timers.cancel(arrival.timer)
+        let peer = arrival.peer
+        let deadline = arrival.deadline
+        let raw = arrival.socket.rawValue
+        let tls: TLSConnection
+        do {
+            tls = try TLSConnection(server: self.tls.context)
         } catch {
             logger.error("cannot begin a handshake", metadata: ["error": "\(error)"])
+            leave(peer)
+            return
         }
-    }
-
-    func pauseAccepting() {
-        guard isAccepting else { return }
-        setAccepting(false)
-        _ = timers.schedule(
-            deadline: workspace.moment.monotonic.advanced(byMs: Self.acceptPauseMs),
-            token: Self.acceptTimerToken)
-    }
-
-    func setAccepting(_ accepts: Bool) {
-        guard isAccepting != accepts, stopAt == nil || !accepts else { return }
-        isAccepting = accepts
-        for (position, listener) in listeners.enumerated() {
-            poller.modify(
-                listener.socket.rawValue, token: UInt64(position) + 1,
-                interest: accepts ? [.readable] : [])
+        let connection = Connection(
+            socket: arrival.socket, peer: peer, tls: tls, deadline: deadline)
+        guard let slot = connections.insert(connection) else {
+            leave(peer)
+            return
         }
-    }
-
-    /// Counts a handshake's end, once.
-    func countHandshake(_ slot: SlotID) {
         connections.withElement(slot) { connection in
-            guard connection.session != nil else { return }
-            metrics.handshakes.count()
-            if connection.tls.resumed { metrics.resumptions.count() }
+            connection.timer = timers.schedule(deadline: deadline, token: slot.word)
         }
+        handshakesInFlight += 1
+        poller.modify(raw, token: slot.word, interest: [.readable])
+        touch(slot) { connection, workspace in connection.receive(workspace) }
     }
+
+    /// Closes an arrival.
+    func dismiss(_ slot: SlotID, as failure: Connection.Failure? = nil) {
+        guard let arrival = arrivals.remove(slot) else { return }
+        timers.cancel(arrival.timer)
+        leave(arrival.peer)
+        report(failure, peer: arrival.peer)
+    }
+
+    /// Counts the handshake that has just ended, if one has.
+    func countHandshake() {
+        guard let handshake = workspace.handshake else { return }
+        workspace.handshake = nil
+        handshakesInFlight -= 1
+        metrics.handshakes.count()
+        if handshake.isResumed { metrics.resumptions.count() }
+    }
+
+    // MARK: Leaving
 
     /// Takes a dead connection out; its socket closes here.
     func remove(_ slot: SlotID) {
         guard let connection = connections.remove(slot) else { return }
         timers.cancel(connection.timer)
-        metrics.connections.subtract(1, ordering: .relaxed)
-        if connection.isAuthenticated {
-            metrics.sessions.subtract(1, ordering: .relaxed)
+        // One without a session has not ended its handshake.
+        if connection.session == nil { handshakesInFlight -= 1 }
+        if let newcomer = connection.newcomer {
+            leave(newcomer.peer)
         } else {
-            leaveUnauthenticated(connection.peer)
+            metrics.connections.subtract(1, ordering: .relaxed)
+            metrics.sessions.subtract(1, ordering: .relaxed)
         }
-        report(connection.failure, peer: connection.peer)
+    }
+
+    /// A connection has gone before it logged in.
+    private func leave(_ peer: SocketAddress?) {
+        metrics.connections.subtract(1, ordering: .relaxed)
+        leaveUnauthenticated(peer)
     }
 
     /// A connection has logged in or gone before it did.
@@ -128,6 +191,14 @@ extension Shard {
         let source = peer?.sourceKey ?? 0
         let count = unauthenticatedBySource[source, default: 1] - 1
         unauthenticatedBySource[source] = count == 0 ? nil : count
+    }
+
+    /// Reports what went wrong with the connection in hand, if anything did.
+    func reportFailure(of slot: SlotID) {
+        guard let failure = workspace.failure else { return }
+        workspace.failure = nil
+        if failure == .lost { return }
+        report(failure, peer: connections.withElement(slot) { $0.peer } ?? nil)
     }
 
     /// One count and one line for a connection that went wrong.
@@ -148,6 +219,7 @@ extension Shard {
             logger.info("slow reader", metadata: ["peer": "\(peer)"])
         case .handshakeTimeout:
             metrics.timeouts.count()
+            metrics.handshakeTimeouts.count()
             logger.info("handshake took too long", metadata: ["peer": "\(peer)"])
         }
     }

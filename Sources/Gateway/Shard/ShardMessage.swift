@@ -13,6 +13,8 @@ enum ShardMessage: Sendable {
     case router(RouterInput)
     /// From the store's thread.
     case store([StoreAnswer])
+    /// From a shard that has left the handshake gate.
+    case mayBeginHandshakes
     /// End all sessions with `system-shutdown`, then the thread.
     case stop
 }

@@ -9,6 +9,10 @@ final class ShardMetrics: Sendable {
     let sessions = Atomic<Int>(0)
     let handshakes = Atomic<UInt64>(0)
     let handshakesFailed = Atomic<UInt64>(0)
+    let handshakesInFlight = Atomic<Int>(0)
+    let handshakesWaiting = Atomic<Int>(0)
+    let handshakesDelayed = Atomic<UInt64>(0)
+    let handshakeTimeouts = Atomic<UInt64>(0)
     let resumptions = Atomic<UInt64>(0)
     let logins = Atomic<UInt64>(0)
     let loginsFailed = Atomic<UInt64>(0)
@@ -16,6 +20,16 @@ final class ShardMetrics: Sendable {
     let timeouts = Atomic<UInt64>(0)
     let slowReaders = Atomic<UInt64>(0)
     let shed = Atomic<UInt64>(0)
+    /// How often the shard was full and closed its listeners.
+    let timesFull = Atomic<UInt64>(0)
+    /// The longest turn since it was last asked for, in microseconds.
+    let turnMaxUs = Atomic<UInt64>(0)
+
+    /// A turn has ended. The shard's thread only.
+    func countTurn(us: UInt64) {
+        guard us > turnMaxUs.load(ordering: .relaxed) else { return }
+        turnMaxUs.store(us, ordering: .relaxed)
+    }
 
     /// The counters by name.
     var snapshot: [String: Int] {
@@ -25,6 +39,10 @@ final class ShardMetrics: Sendable {
             "sessions": sessions.load(ordering: .relaxed),
             "handshakes": Int(handshakes.load(ordering: .relaxed)),
             "handshakes-failed": Int(handshakesFailed.load(ordering: .relaxed)),
+            "handshakes-in-flight": handshakesInFlight.load(ordering: .relaxed),
+            "handshakes-waiting": handshakesWaiting.load(ordering: .relaxed),
+            "handshakes-delayed": Int(handshakesDelayed.load(ordering: .relaxed)),
+            "handshake-timeouts": Int(handshakeTimeouts.load(ordering: .relaxed)),
             "resumptions": Int(resumptions.load(ordering: .relaxed)),
             "logins": Int(logins.load(ordering: .relaxed)),
             "logins-failed": Int(loginsFailed.load(ordering: .relaxed)),
@@ -32,6 +50,7 @@ final class ShardMetrics: Sendable {
             "timeouts": Int(timeouts.load(ordering: .relaxed)),
             "slow-readers": Int(slowReaders.load(ordering: .relaxed)),
             "shed": Int(shed.load(ordering: .relaxed)),
+            "times-full": Int(timesFull.load(ordering: .relaxed)),
         ]
     }
 }

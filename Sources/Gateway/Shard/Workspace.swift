@@ -4,6 +4,8 @@
 internal import Base
 internal import Reactor
 internal import Sessions
+internal import TLS
+internal import Wire
 
 /// Scratch space and effects of one shard; its thread's alone.
 final class Workspace {
@@ -13,16 +15,25 @@ final class Workspace {
     var plaintext = ByteBuffer()
     /// What one connection is about to send. Empty between connections.
     var ciphertext = ByteBuffer()
+    /// What seals and opens records.
+    let ciphers = RecordCiphers()
     /// What the session in hand wants done. Empty between connections.
     var effects: [SessionEffect] = []
+    /// What the handshake settled that the connection in hand just ended. Nil between connections.
+    var handshake: HandshakeFacts?
+    /// What went wrong with the connection in hand. Nil between connections.
+    var failure: Connection.Failure?
+    /// Where the connection in hand is.
+    var address: SessionAddress
     let environment: SessionEnvironment
     /// The turn's time.
     var moment: Moment
 
     var limits: Limits { environment.limits }
 
-    init(environment: SessionEnvironment, at moment: Moment) {
+    init(environment: SessionEnvironment, shard: Int, at moment: Moment) {
         self.environment = environment
+        address = SessionAddress(shard: shard, slot: SlotID(word: 0))
         self.moment = moment
         received = .allocate(byteCount: environment.limits.readSizePerTurn, alignment: 16)
     }

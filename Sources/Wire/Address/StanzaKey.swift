@@ -8,6 +8,10 @@ public enum StanzaKind: UInt8, Sendable, CaseIterable {
     case delivered = 1
     /// A `receipt` of type `read`.
     case read = 2
+    /// A copy of a message, for the other devices of the account that sent it.
+    case copy = 3
+    /// An `expires`: a message left the queue of its recipient's device since it had waited too long.
+    case expired = 4
 }
 
 /// One device of one user of the stream's own domain.
@@ -31,6 +35,16 @@ package struct StanzaKey: Hashable, Sendable {
         self.sender = sender
         self.id = id
         self.kind = kind
+    }
+}
+
+extension StanzaKey {
+    /// The key of the copies of this message.
+    package var ofCopy: StanzaKey { StanzaKey(sender: sender, id: id, kind: .copy) }
+
+    /// The key of what its sender is told when this message has expired for a device.
+    package func ofNotice(from device: DeviceAddress) -> StanzaKey {
+        StanzaKey(sender: device, id: id, kind: .expired)
     }
 }
 

@@ -1,10 +1,10 @@
-// One zlib stream into the bytes it holds, and no more of them than allowed. An inflater belongs to a
-// thread, not to a connection, and is reset before each frame.
+// One deflate stream into the bytes it holds, and no more of them than allowed. An inflater belongs to
+// a thread, not to a connection, and is reset before each frame, to whichever kind the frame is.
 
 package import Base
 internal import CZlib
 
-/// A bounded zlib decompressor (RFC 1950).
+/// A bounded decompressor of frames. Memory: 7 KB, with a window 40 KB, whatever comes in.
 package struct Inflater: ~Copyable {
     // zlib keeps the stream's address, so it must not move.
     private let stream: UnsafeMutablePointer<z_stream>
@@ -22,12 +22,14 @@ package struct Inflater: ~Copyable {
         stream.deallocate()
     }
 
-    /// Appends what the one zlib stream that is `bytes` holds. Memory grows with the output that is
-    /// really there, up to `sizeMax` bytes. Throws `inflatedSizeExceeded` beyond that, and
+    /// Appends what the one stream that is `bytes` holds. Memory grows with the output that is really
+    /// there, up to `sizeMax` bytes. Throws `inflatedSizeExceeded` beyond that, and
     /// `compressedCorrupt`, `compressedTruncated` or `compressedTrailingBytes`; then nothing is appended.
     package mutating func inflate(
-        _ bytes: RawSpan, into output: inout ByteBuffer, sizeMax: Int = WireLimits.inflatedSizeMax
+        _ bytes: RawSpan, _ compression: Compression = .zlib, into output: inout ByteBuffer,
+        sizeMax: Int = WireLimits.inflatedSizeMax
     ) throws(WireError) {
+        guard reset(compression) else { throw .compressedCorrupt }
         let start = output.count
         do throws(WireError) {
             try bytes.withUnsafeBytes { (bytes) throws(WireError) in
@@ -39,11 +41,23 @@ package struct Inflater: ~Copyable {
         }
     }
 
+    /// Forgets the last frame and gets ready for one of a kind.
+    private func reset(_ compression: Compression) -> Bool {
+        switch compression {
+        case .zlib:
+            return inflateReset2(stream, 15) == Z_OK
+        case .preset(let dictionary):
+            guard inflateReset2(stream, -15) == Z_OK else { return false }
+            return dictionary.bytes.withUnsafeBufferPointer {
+                inflateSetDictionary(stream, $0.baseAddress, UInt32($0.count)) == Z_OK
+            }
+        }
+    }
+
     private func inflate(
         _ bytes: UnsafeRawBufferPointer, into output: inout ByteBuffer, sizeMax: Int
     ) throws(WireError) {
         precondition(bytes.count < Int(UInt32.max) && sizeMax >= 0, "\(bytes.count), \(sizeMax)")
-        guard inflateReset(stream) == Z_OK else { throw .compressedCorrupt }
         // zlib does not write to its input.
         stream.pointee.next_in = UnsafeMutablePointer(
             mutating: bytes.bindMemory(to: UInt8.self).baseAddress)

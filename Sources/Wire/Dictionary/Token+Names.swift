@@ -1,4 +1,5 @@
-// Names for the words that code speaks of. A test compares each of them with the word list.
+// Names for the words of the single-byte table, made by `make dictionary` from
+// Source/words-1.txt. Do not change this file.
 
 extension Token {
     package static var streamStart: Token { Token(unchecked: 0x1) }
@@ -42,7 +43,7 @@ extension Token {
     package static var failure: Token { Token(unchecked: 0x27) }
     package static var mechanism: Token { Token(unchecked: 0x28) }
     package static var scramSHA256: Token { Token(unchecked: 0x29) }
-    package static var scramSHA256Plus: Token { Token(unchecked: 0x2A) }
+    package static var scramSHA256PLUS: Token { Token(unchecked: 0x2A) }
     package static var replaced: Token { Token(unchecked: 0x2B) }
     package static var resume: Token { Token(unchecked: 0x2C) }
     package static var code: Token { Token(unchecked: 0x2D) }
@@ -149,14 +150,6 @@ extension Token {
     package static var expires: Token { Token(unchecked: 0x92) }
     package static var ephemeral: Token { Token(unchecked: 0x93) }
     package static var timestamp: Token { Token(unchecked: 0x94) }
-    package static var imageJpeg: Token { Token(unchecked: 0x95) }
-    package static var imagePng: Token { Token(unchecked: 0x96) }
-    package static var imageWebp: Token { Token(unchecked: 0x97) }
-    package static var videoMp4: Token { Token(unchecked: 0x98) }
-    package static var audioOgg: Token { Token(unchecked: 0x99) }
-    package static var audioMp4: Token { Token(unchecked: 0x9A) }
-    package static var applicationPdf: Token { Token(unchecked: 0x9B) }
-    package static var textPlain: Token { Token(unchecked: 0x9C) }
     package static var group: Token { Token(unchecked: 0x9D) }
     package static var groups: Token { Token(unchecked: 0x9E) }
     package static var participants: Token { Token(unchecked: 0x9F) }
@@ -203,16 +196,9 @@ extension Token {
     package static var relay: Token { Token(unchecked: 0xC8) }
     package static var `true`: Token { Token(unchecked: 0xC9) }
     package static var `false`: Token { Token(unchecked: 0xCA) }
-    package static var zero: Token { Token(unchecked: 0xCB) }
-    package static var one: Token { Token(unchecked: 0xCC) }
-    package static var two: Token { Token(unchecked: 0xCD) }
-    package static var three: Token { Token(unchecked: 0xCE) }
-    package static var four: Token { Token(unchecked: 0xCF) }
-    package static var five: Token { Token(unchecked: 0xD0) }
     package static var on: Token { Token(unchecked: 0xD1) }
     package static var off: Token { Token(unchecked: 0xD2) }
     package static var all: Token { Token(unchecked: 0xD3) }
-    package static var noneWord: Token { Token(unchecked: 0xD4) }
     package static var full: Token { Token(unchecked: 0xD5) }
     package static var `default`: Token { Token(unchecked: 0xD6) }
     package static var index: Token { Token(unchecked: 0xD7) }
@@ -235,64 +221,5 @@ extension Token {
     package static var value: Token { Token(unchecked: 0xE8) }
     package static var reason: Token { Token(unchecked: 0xE9) }
     package static var xmlns: Token { Token(unchecked: 0xEA) }
-    package static var gone: Token { Token(unchecked: 0x100) }
-    package static var paymentRequired: Token { Token(unchecked: 0x101) }
-    package static var redirect: Token { Token(unchecked: 0x102) }
-    package static var registrationRequired: Token { Token(unchecked: 0x103) }
-    package static var remoteServerTimeout: Token { Token(unchecked: 0x104) }
-    package static var subscriptionRequired: Token { Token(unchecked: 0x105) }
-    package static var unexpectedRequest: Token { Token(unchecked: 0x106) }
-    package static var badNamespacePrefix: Token { Token(unchecked: 0x107) }
-    package static var hostGone: Token { Token(unchecked: 0x108) }
-    package static var improperAddressing: Token { Token(unchecked: 0x109) }
-    package static var invalidNamespace: Token { Token(unchecked: 0x10A) }
-    package static var invalidXml: Token { Token(unchecked: 0x10B) }
-    package static var notWellFormed: Token { Token(unchecked: 0x10C) }
-    package static var remoteConnectionFailed: Token { Token(unchecked: 0x10D) }
-    package static var reset: Token { Token(unchecked: 0x10E) }
-    package static var restrictedXml: Token { Token(unchecked: 0x10F) }
-    package static var seeOtherHost: Token { Token(unchecked: 0x110) }
-    package static var unsupportedEncoding: Token { Token(unchecked: 0x111) }
-    package static var unsupportedFeature: Token { Token(unchecked: 0x112) }
-    package static var aborted: Token { Token(unchecked: 0x113) }
-    package static var accountDisabled: Token { Token(unchecked: 0x114) }
-    package static var credentialsExpired: Token { Token(unchecked: 0x115) }
-    package static var encryptionRequired: Token { Token(unchecked: 0x116) }
-    package static var incorrectEncoding: Token { Token(unchecked: 0x117) }
-    package static var invalidAuthzid: Token { Token(unchecked: 0x118) }
-    package static var abort: Token { Token(unchecked: 0x119) }
-    package static var bind: Token { Token(unchecked: 0x11A) }
-    package static var starttls: Token { Token(unchecked: 0x11B) }
-    package static var required: Token { Token(unchecked: 0x11C) }
-    package static var optional: Token { Token(unchecked: 0x11D) }
-    package static var scramSHA512: Token { Token(unchecked: 0x11E) }
-    package static var scramSHA512Plus: Token { Token(unchecked: 0x11F) }
-    package static var oauthBearer: Token { Token(unchecked: 0x120) }
-    package static var external: Token { Token(unchecked: 0x121) }
-    package static var anonymous: Token { Token(unchecked: 0x122) }
-    package static var plain: Token { Token(unchecked: 0x123) }
-    package static var tlsExporter: Token { Token(unchecked: 0x124) }
-    package static var tlsServerEndPoint: Token { Token(unchecked: 0x125) }
-    package static var initialResponse: Token { Token(unchecked: 0x126) }
-    package static var additionalData: Token { Token(unchecked: 0x127) }
-    package static var deviceName: Token { Token(unchecked: 0x128) }
-    package static var deviceCount: Token { Token(unchecked: 0x129) }
-    package static var sessionId: Token { Token(unchecked: 0x12A) }
-    package static var sessions: Token { Token(unchecked: 0x12B) }
-    package static var logout: Token { Token(unchecked: 0x12C) }
-    package static var login: Token { Token(unchecked: 0x12D) }
-    package static var register: Token { Token(unchecked: 0x12E) }
-    package static var unregister: Token { Token(unchecked: 0x12F) }
-    package static var password: Token { Token(unchecked: 0x130) }
-    package static var username: Token { Token(unchecked: 0x131) }
-    package static var account: Token { Token(unchecked: 0x132) }
-    package static var accounts: Token { Token(unchecked: 0x133) }
-    package static var away: Token { Token(unchecked: 0x134) }
-    package static var dnd: Token { Token(unchecked: 0x135) }
-    package static var xa: Token { Token(unchecked: 0x136) }
-    package static var chat: Token { Token(unchecked: 0x137) }
-    package static var idle: Token { Token(unchecked: 0x138) }
-    package static var active: Token { Token(unchecked: 0x139) }
-    package static var inactive: Token { Token(unchecked: 0x13A) }
-    package static var recording: Token { Token(unchecked: 0x13B) }
+    package static var deflate: Token { Token(unchecked: 0xEB) }
 }

@@ -2,53 +2,89 @@
 
 internal import Base
 
-/// A dictionary bound to the stream's own domain. Trivial to copy, good on every thread.
+/// A dictionary bound to the stream's own domain. One pointer, good on every thread.
 package struct WireContext: @unchecked Sendable {
-    // The domain's bytes never change and live for ever, as the dictionary's tables do.
-    package let dictionary: TokenDictionary
-    private let domainStart: UnsafeRawPointer
-    private let domainSize: Int
+    // What it points to never changes and lives for ever, as the dictionary's tables do.
+    private let parts: UnsafePointer<Parts>
 
-    private static let registry = Lock<[UnsafeRawPointer]>([])
+    private struct Parts {
+        let dictionary: TokenDictionary
+        let domain: String
+        let domainBytes: UnsafeRawBufferPointer
+        let domainUses: WordUses
+    }
+
+    private static let registry = Lock<Set<UnsafeRawPointer>>([])
 
     /// Binds a dictionary to a domain; nil when `domain` is malformed, or a word of the dictionary,
     /// which would give one text two tokens. A process makes one for each domain it serves.
     package init?(dictionary: TokenDictionary = .version1, domain: String) {
         guard JID.isDomain(domain), dictionary.token(of: domain) == nil else { return nil }
-        self.dictionary = dictionary
-        var domain = domain
-        let copy = domain.withUTF8 { text in
-            let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: text.count, alignment: 1)
-            copy.copyMemory(from: UnsafeRawBufferPointer(text))
-            return UnsafeRawBufferPointer(copy)
-        }
-        guard let start = copy.baseAddress else { return nil }
-        domainStart = start
-        domainSize = copy.count
-        Self.registry.withLock { $0.append(start) }
+        let text = Array(domain.utf8)
+        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: text.count, alignment: 1)
+        bytes.copyBytes(from: text)
+        let parts = UnsafeMutablePointer<Parts>.allocate(capacity: 1)
+        parts.initialize(
+            to: Parts(
+                dictionary: dictionary, domain: domain, domainBytes: UnsafeRawBufferPointer(bytes),
+                domainUses: AddressSyntax.isLocalpart(text)
+                    ? [.word, .domain, .localpart] : [.word, .domain]))
+        self.parts = UnsafePointer(parts)
+        Self.registry.withLock { _ = $0.insert(UnsafeRawPointer(parts)) }
     }
+
+    /// Frees the domain: for tests that make contexts by the million. Precondition: the context is not
+    /// used again.
+    package func discard() {
+        let isThere = Self.registry.withLock { $0.remove(UnsafeRawPointer(parts)) != nil }
+        precondition(isThere, "a context is discarded twice")
+        domainBytes.deallocate()
+        UnsafeMutablePointer(mutating: parts).deinitialize(count: 1)
+        parts.deallocate()
+    }
+
+    /// The dictionary.
+    package var dictionary: TokenDictionary { parts.pointee.dictionary }
 
     /// The stream's own domain.
-    package var domain: String { String(decoding: domainBytes, as: UTF8.self) }
+    package var domain: String { parts.pointee.domain }
 
     /// The own domain's bytes.
-    var domainBytes: UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(start: domainStart, count: domainSize)
-    }
+    @inline(__always)
+    var domainBytes: UnsafeRawBufferPointer { parts.pointee.domainBytes }
+
+    /// The dictionary's tables.
+    @inline(__always)
+    var tables: WordTables { parts.pointee.dictionary.tables }
 
     /// The text of a token; nil when it has none.
+    @inline(__always)
     func text(of token: Token) -> UnsafeRawBufferPointer? {
-        token == .ownDomain ? domainBytes : dictionary.tables.word(token.rawValue)
+        token == .ownDomain ? domainBytes : tables.word(token.rawValue)
     }
 
-    /// Whether a token has a text, control words not counted.
-    func isWord(_ rawValue: UInt16) -> Bool {
-        rawValue == 3 || (rawValue > 3 && dictionary.tables.hasWord(rawValue))
+    /// The text of a token as a string that is already there; empty when it has none.
+    @inline(__always)
+    func string(of token: Token) -> String {
+        token == .ownDomain ? domain : tables.string(token.rawValue)
+    }
+
+    /// What a token's text may be, control words not counted; nothing when it has none.
+    @inline(__always)
+    func uses(_ rawValue: UInt16) -> WordUses {
+        rawValue == Token.ownDomain.rawValue ? parts.pointee.domainUses : tables.uses(rawValue)
+    }
+
+    /// Whether a byte is a token by itself that has a text, control words not counted.
+    @inline(__always)
+    func isWord(_ byte: UInt8) -> Bool {
+        tables.isWord(byte)
     }
 
     /// The token that stands for a text; control words are not among them.
+    @inline(__always)
     func token(of text: UnsafeRawBufferPointer) -> Token? {
         if equalBytes(text, domainBytes) { return .ownDomain }
-        return dictionary.tables.token(of: text)
+        return tables.token(of: text)
     }
 }

@@ -7,6 +7,9 @@ package enum FrameFlags {
     package static let plain: UInt8 = 0x00
     /// The payload is one zlib stream (RFC 1950) of a node.
     package static let deflated: UInt8 = 0x02
+    /// The payload is one raw deflate stream (RFC 1951) of a node, with the preset dictionary that both
+    /// sides agreed on.
+    package static let presetDeflated: UInt8 = 0x04
 }
 
 /// What is at the head of the bytes.
@@ -22,11 +25,11 @@ package enum FrameSplitter {
     /// Bytes before the payload: length and flags.
     package static let headerSize = 4
 
-    /// The frame at the head of `bytes`. `frameSizeMax` bounds flags and payload. Throws `frameSize` as
-    /// soon as the length is there and `unknownFlags` as soon as the flags are, whether or not the
-    /// payload has arrived.
+    /// The frame at the head of `bytes`. `frameSizeMax` bounds flags and payload; `allowsPreset` says
+    /// whether a preset dictionary was agreed on. Throws `frameSize` as soon as the length is there and
+    /// `unknownFlags` as soon as the flags are, whether or not the payload has arrived.
     package static func next(
-        in bytes: RawSpan, frameSizeMax: Int
+        in bytes: RawSpan, frameSizeMax: Int, allowsPreset: Bool = false
     ) throws(WireError) -> FrameStep {
         guard bytes.byteCount >= 3 else { return .needMore }
         let length =
@@ -38,8 +41,10 @@ package enum FrameSplitter {
         }
         guard bytes.byteCount >= headerSize else { return .needMore }
         let flags = bytes.unsafeLoad(fromByteOffset: 3, as: UInt8.self)
-        guard flags == FrameFlags.plain || flags == FrameFlags.deflated else {
-            throw .unknownFlags(flags)
+        switch flags {
+        case FrameFlags.plain, FrameFlags.deflated: break
+        case FrameFlags.presetDeflated where allowsPreset: break
+        default: throw .unknownFlags(flags)
         }
         guard bytes.byteCount >= 3 + length else { return .needMore }
         return .frame(flags: flags, payload: headerSize..<3 + length, size: 3 + length)

@@ -42,7 +42,7 @@ package enum FrameWriter {
             buffer.truncate(to: payloadStart)
             buffer.append(contentsOf: deflater.scratch)
         }
-        let flags = isSmaller ? FrameFlags.deflated : FrameFlags.plain
+        let flags = isSmaller ? deflater.compression.flags : FrameFlags.plain
         try writeHeader(mark, flags, in: &buffer, frameSizeMax: frameSizeMax)
     }
 
@@ -54,6 +54,11 @@ package enum FrameWriter {
         let mark = begin(into: &buffer)
         buffer.append(payload)
         try finish(mark, in: &buffer, frameSizeMax: frameSizeMax)
+    }
+
+    /// Bytes of an unfinished frame's payload.
+    static func payloadSize(_ mark: Mark, in buffer: borrowing ByteBuffer) -> Int {
+        buffer.count - mark.start - FrameSplitter.headerSize
     }
 
     /// Takes an unfinished frame back.

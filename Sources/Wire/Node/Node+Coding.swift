@@ -9,55 +9,54 @@ extension Node {
         let start = buffer.count
         do throws(WireError) {
             let writer = NodeWriter(context: context)
-            try encode(with: writer, into: &buffer, depthLeft: WireLimits.nodeDepthMax)
+            try withUnsafePointer(to: self) { (node) throws(WireError) in
+                try Self.encode(
+                    node, with: writer, into: &buffer, depthLeft: WireLimits.nodeDepthMax)
+            }
         } catch {
             buffer.truncate(to: start)
             throw error
         }
     }
 
-    /// The node that `span` is, exactly. Throws as `NodeReader` does. Raw content is read as `bytes`.
+    /// The node that `span` is, exactly. Throws as `NodeReader.validate` does, having allocated nothing.
+    /// Raw content is read as `bytes`.
     package static func decode(_ span: RawSpan, context: WireContext) throws(WireError) -> Node {
-        var reader = NodeReader(span, context: context)
-        let node = try decode(&reader, depthLeft: WireLimits.nodeDepthMax)
-        try reader.finish()
-        return node
+        try NodeReader.validate(span, context: context)
+        return NodeBuilder.build(validated: span, at: 0, context: context)
     }
 
     /// The node at a reader's place.
     package static func decode(_ reader: inout NodeReader) throws(WireError) -> Node {
-        try decode(&reader, depthLeft: WireLimits.nodeDepthMax)
+        let start = reader.offset
+        try reader.skipNode()
+        return NodeBuilder.build(validated: reader.span, at: start, context: reader.context)
     }
 
-    private func encode(
-        with writer: NodeWriter, into buffer: inout ByteBuffer, depthLeft: Int
+    /// Takes a pointer, as nodes that are passed or iterated over are copied, which counts references.
+    private static func encode(
+        _ node: UnsafePointer<Node>, with writer: NodeWriter, into buffer: inout ByteBuffer,
+        depthLeft: Int
     ) throws(WireError) {
         guard depthLeft > 0 else { throw .unencodable("nodes too deep") }
-        guard attributes.count <= WireLimits.attributeCountMax else {
-            throw .unencodable("\(attributes.count) attributes")
-        }
-        guard !tag.utf8.isEmpty, attributes.allSatisfy({ !$0.key.utf8.isEmpty }) else {
-            throw .unencodable("an empty tag or key")
-        }
-        for (index, attribute) in attributes.enumerated() {
-            // Compared as bytes: two keys may look the same and not be.
-            let isRepeated = attributes[..<index].contains {
-                $0.key.utf8.elementsEqual(attribute.key.utf8)
-            }
-            if isRepeated { throw .unencodable("attribute \(attribute.key) twice") }
+        let attributeCount = node.pointee.attributes.count
+        guard attributeCount <= WireLimits.attributeCountMax else {
+            throw .unencodable("\(attributeCount) attributes")
         }
         writer.nodeHeader(
-            attributeCount: attributes.count, hasContent: content != nil, into: &buffer)
-        writer.tag(tag, into: &buffer)
-        for attribute in attributes {
-            writer.name(attribute.key, into: &buffer)
-            writer.string(attribute.value, into: &buffer)
+            attributeCount: attributeCount, hasContent: node.pointee.content != nil, into: &buffer)
+        try writer.tag(node.pointee.tag, into: &buffer)
+        try node.pointee.attributes.withUnsafeBufferPointer { (attributes) throws(WireError) in
+            try encode(attributes, with: writer, into: &buffer)
         }
-        switch content {
+        switch node.pointee.content {
         case .nodes(let nodes):
             try writer.listHeader(nodes.count, into: &buffer)
-            for node in nodes {
-                try node.encode(with: writer, into: &buffer, depthLeft: depthLeft - 1)
+            try nodes.withUnsafeBufferPointer { (nodes) throws(WireError) in
+                guard let first = nodes.baseAddress else { return }
+                for index in 0..<nodes.count {
+                    try encode(first + index, with: writer, into: &buffer, depthLeft: depthLeft - 1)
+                }
             }
         case .bytes(let bytes):
             guard bytes.count <= FrameWriter.payloadSizeMax else {
@@ -74,56 +73,25 @@ extension Node {
         }
     }
 
-    private static func decode(
-        _ reader: inout NodeReader, depthLeft: Int
-    ) throws(WireError) -> Node {
-        guard depthLeft > 0 else { throw .depthExceeded(offset: reader.offset) }
-        let head = try reader.readHead()
-        var node = Node(reader.string(of: head.tag))
-        let attributesStart = reader.offset
-        try reader.skipAttributes(head.attributeCount)
-        let contentStart = reader.offset
-        reader.offset = attributesStart
-        node.attributes.reserveCapacity(head.attributeCount)
-        for _ in 0..<head.attributeCount {
-            let (key, value) = try reader.readAttribute()
-            node.attributes.append(
-                Attribute(key: reader.string(of: key), value: reader.string(of: value)))
+    private static func encode(
+        _ attributes: UnsafeBufferPointer<Attribute>, with writer: NodeWriter,
+        into buffer: inout ByteBuffer
+    ) throws(WireError) {
+        var seen = SeenTokens()
+        for index in 0..<attributes.count {
+            let token = try writer.key(attributes[index].key, into: &buffer)
+            // Keys that are no single-byte words are few; they are compared as bytes, as two keys may
+            // look the same and not be.
+            let isNew =
+                if let token, token.rawValue < 0x100 {
+                    seen.insert(UInt8(truncatingIfNeeded: token.rawValue))
+                } else {
+                    !attributes[..<index].contains {
+                        $0.key.utf8.elementsEqual(attributes[index].key.utf8)
+                    }
+                }
+            guard isNew else { throw .unencodable("attribute \(attributes[index].key) twice") }
+            writer.string(attributes[index].value, into: &buffer)
         }
-        precondition(reader.offset == contentStart, "\(reader.offset), \(contentStart)")
-        guard head.hasContent else { return node }
-        switch try reader.readContent() {
-        case .nodes(let count):
-            var nodes: [Node] = []
-            nodes.reserveCapacity(min(count, 64))  // a claim of many earns no memory
-            for _ in 0..<count { nodes.append(try decode(&reader, depthLeft: depthLeft - 1)) }
-            node.content = .nodes(nodes)
-        case .bytes(let range):
-            node.content = .bytes(reader.bytes(in: range).withUnsafeBytes { [UInt8]($0) })
-        case .value(let value):
-            node.content = .text(reader.string(of: value))
-        }
-        return node
-    }
-}
-
-extension NodeWriter {
-    /// A tag: a control word, or as a key.
-    func tag(_ text: String, into buffer: inout ByteBuffer) {
-        var text = text
-        text.withUTF8 { bytes in
-            let bytes = UnsafeRawBufferPointer(bytes)
-            if let control = context.dictionary.tables.controlToken(of: bytes) {
-                token(control, into: &buffer)
-            } else {
-                name(bytes, into: &buffer)
-            }
-        }
-    }
-
-    /// A key: text that is never a JID. Precondition: not empty.
-    package func name(_ text: String, into buffer: inout ByteBuffer) {
-        var text = text
-        text.withUTF8 { name(UnsafeRawBufferPointer($0), into: &buffer) }
     }
 }

@@ -25,21 +25,15 @@ extension NodeReader {
     /// Reads past the attributes behind a head and refuses a key that occurs twice.
     package mutating func skipAttributes(_ count: Int) throws(WireError) {
         let start = offset
-        var seen = (UInt64(0), UInt64(0), UInt64(0), UInt64(0))  // single-byte tokens
+        var seen = SeenTokens()
         var hasOtherKeys = false
         for _ in 0..<count {
             let keyStart = offset
             let key = try readKey()
             if key.kind == .token, key.rawToken < 0x100 {
-                let bit = UInt64(1) << UInt64(key.rawToken & 63)
-                let before: UInt64
-                switch key.rawToken >> 6 {
-                case 0: (before, seen.0) = (seen.0, seen.0 | bit)
-                case 1: (before, seen.1) = (seen.1, seen.1 | bit)
-                case 2: (before, seen.2) = (seen.2, seen.2 | bit)
-                default: (before, seen.3) = (seen.3, seen.3 | bit)
+                guard seen.insert(UInt8(truncatingIfNeeded: key.rawToken)) else {
+                    throw .duplicateAttribute(offset: keyStart)
                 }
-                guard before & bit == 0 else { throw .duplicateAttribute(offset: keyStart) }
             } else {
                 hasOtherKeys = true
             }

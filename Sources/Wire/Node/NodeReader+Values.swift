@@ -4,30 +4,49 @@ package import Base
 
 extension NodeReader {
     /// Calls `body` with a value's text; the pointer is valid only during the call. Allocates nothing.
-    package func withText<R>(of value: WireValue, _ body: (UnsafeRawBufferPointer) -> R) -> R {
+    /// Only for this module: elsewhere it would be called unspecialised, at ten times the cost.
+    @inline(__always)
+    func withText<R>(of value: WireValue, _ body: (UnsafeRawBufferPointer) -> R) -> R {
+        withUnsafeTemporaryAllocation(byteCount: 512, alignment: 8) { scratch in
+            body(text(of: value, scratch))
+        }
+    }
+
+    /// A value's text, where it lies or else unpacked into `scratch`, which has room for 512 bytes. Good
+    /// as long as the payload and `scratch` are.
+    package func text(
+        of value: WireValue, _ scratch: UnsafeMutableRawBufferPointer
+    ) -> UnsafeRawBufferPointer {
         switch value.kind {
         case .token:
-            let text = context.text(of: Token(unchecked: value.rawToken))
-            return body(text ?? UnsafeRawBufferPointer(start: nil, count: 0))
+            return context.text(of: Token(unchecked: value.rawToken))
+                ?? UnsafeRawBufferPointer(start: nil, count: 0)
         case .raw:
-            return span.extracting(value.textBytes).withUnsafeBytes { body($0) }
+            return span.extracting(value.textBytes).withUnsafeBytes { $0 }
         case .nibble, .hex:
-            return withUnsafeTemporaryAllocation(byteCount: 128, alignment: 8) { scratch in
-                body(UnsafeRawBufferPointer(rebasing: scratch[..<unpack(value, into: scratch)]))
-            }
+            return UnsafeRawBufferPointer(rebasing: scratch[..<unpack(value, into: scratch)])
         case .pairJID, .deviceJID:
-            return withUnsafeTemporaryAllocation(byteCount: 512, alignment: 8) { scratch in
-                body(UnsafeRawBufferPointer(rebasing: scratch[..<composeJID(value, into: scratch)]))
-            }
+            return UnsafeRawBufferPointer(rebasing: scratch[..<composeJID(value, into: scratch)])
         }
     }
 
     /// The token that a value is, or whose word it spells; nil when there is none.
     package func token(of value: WireValue) -> Token? {
         switch value.kind {
-        case .token: Token(unchecked: value.rawToken)
-        case .pairJID, .deviceJID: nil
-        case .nibble, .hex, .raw: withText(of: value) { context.token(of: $0) }
+        case .token:
+            return Token(unchecked: value.rawToken)
+        case .pairJID, .deviceJID:
+            return nil
+        case .nibble, .hex:
+            // Few words can be packed, and they are short; an own domain can be as well.
+            let size = value.packedCount
+            let tables = context.tables
+            guard size <= tables.longestPackedWordSize || size == context.domainBytes.count else {
+                return nil
+            }
+            return withText(of: value) { context.token(of: $0) }
+        case .raw:
+            return span.extracting(value.textBytes).withUnsafeBytes { context.token(of: $0) }
         }
     }
 
@@ -66,7 +85,8 @@ extension NodeReader {
 
     /// A value's text as a string. Allocates for more than 15 bytes.
     package func string(of value: WireValue) -> String {
-        withText(of: value) { String(decoding: $0, as: UTF8.self) }
+        if value.kind == .token { return context.string(of: Token(unchecked: value.rawToken)) }
+        return withText(of: value) { String(decoding: $0, as: UTF8.self) }
     }
 
     /// Appends a value's text.
@@ -100,11 +120,11 @@ extension NodeReader {
     // MARK: Inside
 
     /// Where a JID's parts are. They were checked when the value was read.
-    func jidParts(of value: WireValue) -> (user: WireValue?, domain: WireValue) {
-        var cursor = reader(at: Int(value.textStart))
+    package func jidParts(of value: WireValue) -> (user: WireValue?, domain: WireValue) {
+        var cursor = trusted(at: Int(value.textStart))
         let ownDomain = WireValue(
-            .token, rawToken: Token.ownDomain.rawValue, start: Int(value.end),
-            textStart: Int(value.end), end: Int(value.end))
+            .token, detail: Token.ownDomain.rawValue, start: Int(value.end), headerSize: 0,
+            end: Int(value.end))
         do {
             if value.kind == .deviceJID {
                 return (try cursor.readForm(mayBeJID: false), ownDomain)
@@ -131,22 +151,33 @@ extension NodeReader {
     {
         let parts = jidParts(of: value)
         var end = 0
-        func put(_ text: UnsafeRawBufferPointer) {
-            UnsafeMutableRawBufferPointer(rebasing: scratch[end...]).copyMemory(from: text)
-            end += text.count
-        }
         if let user = parts.user {
-            withText(of: user, put)
+            end = put(user, into: scratch, at: end)
             scratch[end] = UInt8(ascii: "@")
             end += 1
         }
-        withText(of: parts.domain, put)
+        end = put(parts.domain, into: scratch, at: end)
         if value.kind == .deviceJID {
             scratch[end] = UInt8(ascii: "/")
             end += 1
             end += writeDecimal(UInt64(value.device), into: scratch, at: end)
         }
         return end
+    }
+
+    /// Writes the text of a JID's part at `start`; returns where it ends.
+    private func put(
+        _ part: WireValue, into scratch: UnsafeMutableRawBufferPointer, at start: Int
+    ) -> Int {
+        let room = UnsafeMutableRawBufferPointer(rebasing: scratch[start...])
+        switch part.kind {
+        case .nibble, .hex:
+            return start + unpack(part, into: room)
+        default:
+            let text = text(of: part, room)
+            room.copyMemory(from: text)
+            return start + text.count
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 //
 // Invariant: 0 <= offset <= size; every byte before `offset` has been checked. A count is compared with
 // the bytes that remain before anything is done with it, a size before the offset moves. After an error
-// the reader is of no further use.
+// the reader is of no further use. A reader of what was validated before compares sizes as well, but
+// does not look into texts again.
 
 /// A cursor over one payload (grammar: docs/PROTOCOL.md). Read a head, its attributes, then its content,
 /// in this order; or skip whole nodes. Duplicate attributes are found by `skipNode` and `validate`.
@@ -11,6 +12,8 @@ package struct NodeReader: ~Escapable {
     package let context: WireContext
     /// Where the next read begins.
     package internal(set) var offset: Int
+    /// Whether the payload was validated, so that its texts are known to be good.
+    private(set) var isValidated = false
 
     /// A reader at the beginning of `span`. Precondition: fewer than 2^24 bytes.
     @_lifetime(copy span)
@@ -25,8 +28,23 @@ package struct NodeReader: ~Escapable {
     @_lifetime(copy self)
     package func reader(at offset: Int) -> NodeReader {
         precondition(offset >= 0 && offset <= span.byteCount, "offset \(offset)")
-        var copy = NodeReader(span, context: context)
+        var copy = self
         copy.offset = offset
+        return copy
+    }
+
+    /// A reader at the beginning of a payload that `validate` has accepted, under the same context.
+    @_lifetime(copy span)
+    package init(validated span: RawSpan, context: WireContext) {
+        self.init(span, context: context)
+        isValidated = true
+    }
+
+    /// The same reader, for values that were read before.
+    @_lifetime(copy self)
+    func trusted(at offset: Int) -> NodeReader {
+        var copy = reader(at: offset)
+        copy.isValidated = true
         return copy
     }
 
@@ -54,7 +72,8 @@ package struct NodeReader: ~Escapable {
     }
 
     /// Reads an attribute's key.
-    mutating func readKey() throws(WireError) -> WireValue {
+    @inline(__always)
+    package mutating func readKey() throws(WireError) -> WireValue {
         try readName(isTag: false)
     }
 
@@ -65,9 +84,10 @@ package struct NodeReader: ~Escapable {
     }
 
     /// Reads an attribute's value: text or a JID.
-    mutating func readValue() throws(WireError) -> WireValue {
+    @inline(__always)
+    package mutating func readValue() throws(WireError) -> WireValue {
         let value = try readForm(mayBeJID: true)
-        if value.kind == .raw { try checkUTF8(value) }
+        if value.kind == .raw, !isValidated { try checkUTF8(value) }
         return value
     }
 
@@ -89,6 +109,7 @@ package struct NodeReader: ~Escapable {
     }
 
     /// A list's count; 00 is the empty list.
+    @inline(__always)
     private mutating func readListHeader() throws(WireError) -> Int {
         let start = offset
         guard start < span.byteCount else { throw .truncated(offset: start) }
@@ -114,18 +135,22 @@ package struct NodeReader: ~Escapable {
 
     /// A tag or key: never empty, a list or a JID, and always in the encoder's form, so that two names
     /// are the same word exactly when their bytes are the same.
+    @inline(__always)
     private mutating func readName(isTag: Bool) throws(WireError) -> WireValue {
         let start = offset
         if isTag, start < span.byteCount, byte(at: start) == 1 || byte(at: start) == 2 {
             offset += 1
             return WireValue(
-                .token, rawToken: UInt16(byte(at: start)), start: start, textStart: start,
-                end: offset)
+                .token, detail: UInt16(byte(at: start)), start: start, headerSize: 0, end: offset)
         }
         let name = try readForm(mayBeJID: false)
+        if name.kind == .token || isValidated { return name }
+        return try checkName(name, isTag: isTag)
+    }
+
+    private func checkName(_ name: WireValue, isTag: Bool) throws(WireError) -> WireValue {
+        let start = Int(name.start)
         switch name.kind {
-        case .token:
-            return name
         case .raw:
             guard !name.textBytes.isEmpty else { throw .unexpectedForm(offset: start) }
             try checkUTF8(name)
@@ -134,7 +159,7 @@ package struct NodeReader: ~Escapable {
         }
         let isCanonical = withText(of: name) { text in
             if context.token(of: text) != nil { return false }
-            if isTag, context.dictionary.tables.controlToken(of: text) != nil { return false }
+            if isTag, context.tables.controlToken(of: text) != nil { return false }
             return name.kind != .raw || PackedText.alphabet(of: text) == nil
         }
         guard isCanonical else { throw .nonCanonical(offset: start) }
@@ -142,29 +167,41 @@ package struct NodeReader: ~Escapable {
     }
 
     /// Any string form, and a JID where one may stand.
+    @inline(__always)
     mutating func readForm(mayBeJID: Bool) throws(WireError) -> WireValue {
+        let start = offset
+        if start < span.byteCount {
+            let tag = byte(at: start)
+            if context.isWord(tag) {
+                offset = start &+ 1  // at most the payload's size
+                return WireValue(
+                    .token, detail: UInt16(tag), start: start, headerSize: 0, end: start &+ 1)
+            }
+        }
+        return try readLongForm(mayBeJID: mayBeJID)
+    }
+
+    /// Any form but a single byte.
+    private mutating func readLongForm(mayBeJID: Bool) throws(WireError) -> WireValue {
         let start = offset
         guard start < span.byteCount else { throw .truncated(offset: start) }
         let tag = byte(at: start)
         switch tag {
-        case 3...235:
-            guard context.isWord(UInt16(tag)) else { throw .unknownToken(offset: start) }
-            offset = start + 1
-            return WireValue(
-                .token, rawToken: UInt16(tag), start: start, textStart: start, end: offset)
-        case WireTag.dictionary0...WireTag.dictionary3:
-            guard span.byteCount - start >= 2 else { throw .truncated(offset: start) }
-            let token = 0x100 + UInt16(tag - WireTag.dictionary0) << 8 + UInt16(byte(at: start + 1))
-            guard context.isWord(token) else { throw .unknownToken(offset: start) }
-            offset = start + 2
-            return WireValue(.token, rawToken: token, start: start, textStart: start, end: offset)
         case WireTag.nibble8, WireTag.hex8:
             return try readPacked(tag == WireTag.nibble8 ? .nibble : .hex)
-        case WireTag.binary8...WireTag.binary32:
-            return try readRaw(tag)
         case WireTag.pairJID, WireTag.deviceJID:
             guard mayBeJID else { throw .unexpectedForm(offset: start) }
             return try readJID(tag)
+        case WireTag.binary8...WireTag.binary32:
+            return try readRaw(tag)
+        case WireTag.dictionary0...WireTag.dictionary3:
+            guard span.byteCount - start >= 2 else { throw .truncated(offset: start) }
+            let token = 0x100 + UInt16(tag - WireTag.dictionary0) << 8 + UInt16(byte(at: start + 1))
+            guard context.uses(token).contains(.word) else { throw .unknownToken(offset: start) }
+            offset = start + 2
+            return WireValue(.token, detail: token, start: start, headerSize: 0, end: offset)
+        case 3...235:
+            throw .unknownToken(offset: start)
         case 0xF0...0xF6:
             throw .reservedTag(tag, offset: start)
         default:  // null, control words, lists
@@ -174,7 +211,7 @@ package struct NodeReader: ~Escapable {
 
     private mutating func readRaw(_ tag: UInt8) throws(WireError) -> WireValue {
         let start = offset
-        let headerSize = 2 + 2 * Int(tag - WireTag.binary8) - (tag == WireTag.binary32 ? 1 : 0)
+        let headerSize = WireTag.rawHeaderSize(tag)
         guard span.byteCount - start >= headerSize else { throw .truncated(offset: start) }
         var size = 0
         for at in start + 1..<start + headerSize { size = size << 8 | Int(byte(at: at)) }
@@ -190,7 +227,7 @@ package struct NodeReader: ~Escapable {
         let textStart = start + headerSize
         guard size <= span.byteCount - textStart else { throw .truncated(offset: start) }
         offset = textStart + size
-        return WireValue(.raw, start: start, textStart: textStart, end: offset)
+        return WireValue(.raw, start: start, headerSize: headerSize, end: offset)
     }
 
     private mutating func readPacked(_ kind: WireValue.Kind) throws(WireError) -> WireValue {
@@ -204,7 +241,8 @@ package struct NodeReader: ~Escapable {
         }
         guard size <= span.byteCount - start - 2 else { throw .truncated(offset: start) }
         offset = start + 2 + size
-        let value = WireValue(kind, isOdd: isOdd, start: start, textStart: start + 2, end: offset)
+        let value = WireValue(kind, isOdd: isOdd, start: start, headerSize: 2, end: offset)
+        if isValidated { return value }
         let isValid = span.extracting(unchecked: start + 2..<offset).withUnsafeBytes {
             PackedText.isCanonical($0, isHex: kind == .hex, isOdd: isOdd)
         }
@@ -228,19 +266,41 @@ package struct NodeReader: ~Escapable {
             offset += 1
         } else {
             let user = try readForm(mayBeJID: false)
-            guard withText(of: user, { AddressSyntax.isLocalpart($0) }) else {
-                throw .malformedJID(offset: start)
-            }
+            guard isValidated || isLocalpart(user) else { throw .malformedJID(offset: start) }
         }
         if tag == WireTag.pairJID {
             let domain = try readForm(mayBeJID: false)
-            guard domain.rawToken == 3 || withText(of: domain, { AddressSyntax.isDomain($0) })
-            else {
-                throw .malformedJID(offset: start)
-            }
+            guard isValidated || isDomain(domain) else { throw .malformedJID(offset: start) }
         }
         let kind: WireValue.Kind = tag == WireTag.pairJID ? .pairJID : .deviceJID
-        return WireValue(kind, device: device, start: start, textStart: userStart, end: offset)
+        return WireValue(
+            kind, detail: UInt16(device), start: start, headerSize: userStart - start, end: offset)
+    }
+
+    /// Whether a value that is no JID spells a localpart.
+    private func isLocalpart(_ value: WireValue) -> Bool {
+        switch value.kind {
+        case .token:
+            return context.uses(value.rawToken).contains(.localpart)
+        case .nibble:
+            // Digits, dash and dot are all a localpart's, though not at its beginning.
+            return value.packedCount <= Localpart.sizeMax && byte(at: Int(value.textStart)) < 0xA0
+        case .raw:
+            return span.extracting(unchecked: value.textBytes).withUnsafeBytes {
+                AddressSyntax.isLocalpart($0)
+            }
+        case .hex, .pairJID, .deviceJID:  // hex has a capital letter
+            return false
+        }
+    }
+
+    /// Whether a value that is no JID spells a domain.
+    private func isDomain(_ value: WireValue) -> Bool {
+        switch value.kind {
+        case .token: context.uses(value.rawToken).contains(.domain)
+        case .hex: false
+        default: withText(of: value) { AddressSyntax.isDomain($0) }
+        }
     }
 
     private func checkUTF8(_ value: WireValue) throws(WireError) {
@@ -269,12 +329,30 @@ enum WireTag {
     static var binary20: UInt8 { 0xFD }
     static var binary32: UInt8 { 0xFE }
     static var nibble8: UInt8 { 0xFF }
+
+    /// The bytes before those of a raw form: its tag and 1, 3 or 4 bytes of size.
+    @inline(__always)
+    static func rawHeaderSize(_ tag: UInt8) -> Int {
+        tag == binary8 ? 2 : tag == binary20 ? 4 : 5
+    }
 }
 
 /// Whether the bytes are UTF-8. Allocates nothing.
+@inline(__always)
 func isUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool {
-    if bytes.allSatisfy({ $0 < 0x80 }) { return true }
-    return bytes.withMemoryRebound(to: UInt8.self) { bytes in
+    var offset = 0
+    var all: UInt64 = 0
+    while bytes.count - offset >= 8 {
+        all |= bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+        offset &+= 8  // at most bytes.count
+    }
+    all |= loadShort(bytes, at: offset, count: bytes.count - offset)
+    return all & 0x8080_8080_8080_8080 == 0 || isUTF8Beyond(bytes)
+}
+
+@inline(never)
+private func isUTF8Beyond(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    bytes.withMemoryRebound(to: UInt8.self) { bytes in
         do {
             _ = try UTF8Span(validating: Span(_unsafeElements: bytes))
             return true

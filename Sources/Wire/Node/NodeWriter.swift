@@ -87,35 +87,63 @@ package struct NodeWriter: Sendable {
     }
 
     /// Text in its canonical form; text that spells a JID becomes one.
+    @inline(__always)
     package func string(_ text: String, into buffer: inout ByteBuffer) {
-        var text = text
-        text.withUTF8 { string(UnsafeRawBufferPointer($0), into: &buffer) }
+        withUTF8(text) { string($0, into: &buffer) }
     }
 
     /// Text in its canonical form. Precondition: UTF-8.
     package func string(_ text: UnsafeRawBufferPointer, into buffer: inout ByteBuffer) {
-        if wordOrPacked(text, into: &buffer) || jidText(text, into: &buffer) { return }
-        rawBytes(text, into: &buffer)
+        append(text.count, into: &buffer) { form.string(text, at: $0) }
     }
 
-    /// A tag or key: text that is never a JID.
-    func name(_ text: UnsafeRawBufferPointer, into buffer: inout ByteBuffer) {
-        if wordOrPacked(text, into: &buffer) { return }
-        rawBytes(text, into: &buffer)
+    /// A tag or key: text that is never a JID. Returns its token if it is a word.
+    @discardableResult
+    func name(_ text: UnsafeRawBufferPointer, into buffer: inout ByteBuffer) -> Token? {
+        let word = context.token(of: text)
+        append(text.count, into: &buffer) { output in
+            if let word { return form.token(word, at: output) }
+            if let alphabet = PackedText.alphabet(of: text) {
+                return PackedText.write(text, alphabet, at: output)
+            }
+            return form.raw(text, at: output)
+        }
+        return word
+    }
+
+    /// A tag: a control word, or as a key. Throws `unencodable` when it is empty.
+    func tag(_ text: String, into buffer: inout ByteBuffer) throws(WireError) {
+        let isTag = withUTF8(text) { bytes in
+            if let control = context.tables.controlToken(of: bytes) {
+                token(control, into: &buffer)
+            } else {
+                name(bytes, into: &buffer)
+            }
+            return !bytes.isEmpty
+        }
+        guard isTag else { throw .unencodable("an empty tag") }
+    }
+
+    /// A key: text that is never a JID. Returns its token if it is a word. Throws `unencodable` when it
+    /// is empty.
+    @inline(__always)
+    func key(_ text: String, into buffer: inout ByteBuffer) throws(WireError) -> Token? {
+        let (token, isKey) = withUTF8(text) { (name($0, into: &buffer), !$0.isEmpty) }
+        guard isKey else { throw .unencodable("an empty key") }
+        return token
     }
 
     /// An address: typed where it has a typed form, otherwise text.
     package func jid(_ jid: JID, into buffer: inout ByteBuffer) {
         guard let local = jid.local else { return string(jid.domain, into: &buffer) }
-        var domain = jid.domain
-        let isOwn = domain.withUTF8 { equalBytes(UnsafeRawBufferPointer($0), context.domainBytes) }
+        let isOwn = withUTF8(jid.domain) { equalBytes($0, context.domainBytes) }
         guard let device = jid.device else {
             buffer.append(WireTag.pairJID)
             user(local, into: &buffer)
             if isOwn {
                 token(.ownDomain, into: &buffer)
             } else {
-                domain.withUTF8 { name(UnsafeRawBufferPointer($0), into: &buffer) }
+                withUTF8(jid.domain) { _ = name($0, into: &buffer) }
             }
             return
         }
@@ -155,20 +183,7 @@ package struct NodeWriter: Sendable {
 
     /// Opaque bytes, for content. Precondition: fewer than 2^32.
     package func rawBytes(_ bytes: UnsafeRawBufferPointer, into buffer: inout ByteBuffer) {
-        let size = bytes.count
-        if size < 0x100 {
-            buffer.append(WireTag.binary8)
-            buffer.append(UInt8(size))
-        } else if size < 0x10_0000 {
-            buffer.append(WireTag.binary20)
-            buffer.append(UInt8(size >> 16))
-            buffer.append(UInt8(size >> 8 & 0xFF))
-            buffer.append(UInt8(size & 0xFF))
-        } else {
-            buffer.append(WireTag.binary32)
-            for index in 0..<4 { buffer.append(UInt8(size >> (24 - 8 * index) & 0xFF)) }
-        }
-        buffer.append(bytes)
+        append(bytes.count, into: &buffer) { form.raw(bytes, at: $0) }
     }
 
     /// A piece that is already encoded: nodes, values, content.
@@ -178,49 +193,30 @@ package struct NodeWriter: Sendable {
 
     // MARK: Inside
 
+    private var form: TextForm { TextForm(context: context) }
+
+    /// Makes room for the form of a text of `size` bytes, and lets `write` write it.
+    @inline(__always)
+    private func append(
+        _ size: Int, into buffer: inout ByteBuffer,
+        _ write: (UnsafeMutableRawPointer) -> UnsafeMutableRawPointer
+    ) {
+        buffer.appendUpTo(size + TextForm.slack) { spare in
+            guard let start = spare.baseAddress else { return 0 }
+            return write(start) - start
+        }
+    }
+
     private func user(_ local: Localpart, into buffer: inout ByteBuffer) {
-        var text = local.text
-        text.withUTF8 { name(UnsafeRawBufferPointer($0), into: &buffer) }
+        withUTF8(local.text) { _ = name($0, into: &buffer) }
     }
+}
 
-    /// Writes text as a word or packed, if it can be either.
-    private func wordOrPacked(
-        _ text: UnsafeRawBufferPointer, into buffer: inout ByteBuffer
-    ) -> Bool {
-        if let word = context.token(of: text) {
-            token(word, into: &buffer)
-            return true
-        }
-        guard let alphabet = PackedText.alphabet(of: text) else { return false }
-        PackedText.append(text, alphabet, into: &buffer)
-        return true
-    }
-
-    /// Writes text as a typed JID, if it is exactly what one reads back as.
-    private func jidText(_ text: UnsafeRawBufferPointer, into buffer: inout ByteBuffer) -> Bool {
-        let sizeMax = Localpart.sizeMax + 1 + JID.domainSizeMax + 4
-        guard text.count <= sizeMax, let at = text.firstIndex(of: UInt8(ascii: "@")) else {
-            return false
-        }
-        let local = UnsafeRawBufferPointer(rebasing: text[..<at])
-        var domain = UnsafeRawBufferPointer(rebasing: text[(at + 1)...])
-        guard AddressSyntax.isLocalpart(local) else { return false }
-        if let slash = domain.firstIndex(of: UInt8(ascii: "/")) {
-            let digits = UnsafeRawBufferPointer(rebasing: domain[(slash + 1)...])
-            domain = UnsafeRawBufferPointer(rebasing: domain[..<slash])
-            guard let device = AddressSyntax.device(digits),
-                equalBytes(domain, context.domainBytes)
-            else { return false }
-            buffer.append(WireTag.deviceJID)
-            buffer.append(0)  // the own domain
-            buffer.append(device)
-            name(local, into: &buffer)
-            return true
-        }
-        guard AddressSyntax.isDomain(domain) else { return false }
-        buffer.append(WireTag.pairJID)
-        name(local, into: &buffer)
-        name(domain, into: &buffer)
-        return true
-    }
+/// Calls `body` with a string's bytes. Strings that Swift makes have them in one piece.
+@inline(__always)
+private func withUTF8<R>(_ text: String, _ body: (UnsafeRawBufferPointer) -> R) -> R {
+    let result = text.utf8.withContiguousStorageIfAvailable { body(UnsafeRawBufferPointer($0)) }
+    if let result { return result }
+    var copy = text
+    return copy.withUTF8 { body(UnsafeRawBufferPointer($0)) }
 }

@@ -1,6 +1,8 @@
-// Two characters in a byte: digits, dash and dot as nibbles, or upper-case hex digits.
-
-internal import Base
+// Two characters in a byte: digits, dash and dot as nibbles, or upper-case hex digits. Eight characters
+// are handled at a time, as the bytes of one number.
+//
+// The arithmetic: a mask with 0x80 in each byte marks bytes. For bytes below 0x80, adding 0x80 - k sets
+// the mark exactly where the byte is k or more, and nothing carries into the next byte.
 
 /// The packed forms of text (tags FF and FB).
 enum PackedText {
@@ -10,88 +12,158 @@ enum PackedText {
 
     /// The alphabet that can pack the text, nibbles first; nil when none can or the text's size does
     /// not allow it.
+    @inline(__always)
     static func alphabet(of text: UnsafeRawBufferPointer) -> Alphabet? {
-        guard (1...WireLimits.packedCharacterCountMax).contains(text.count) else { return nil }
-        var isNibble = true
-        var isHex = true
-        for byte in text {
-            switch byte {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): break
-            case UInt8(ascii: "A")...UInt8(ascii: "F"): isNibble = false
-            case UInt8(ascii: "-"), UInt8(ascii: "."): isHex = false
-            default: return nil
-            }
-            if !isNibble, !isHex { return nil }
+        guard text.count > 0, text.count <= WireLimits.packedCharacterCountMax else { return nil }
+        var strange = Strange()
+        var offset = 0
+        while text.count - offset >= 8 {
+            strange.look(at: text.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+            if strange.toNibbles != 0, strange.toHex != 0 { return nil }
+            offset &+= 8  // at most text.count
         }
-        return isNibble ? .nibble : .hex
+        let rest = text.count - offset
+        if rest > 0 {
+            strange.look(at: loadShort(text, at: offset, count: rest) | zeros(after: rest))
+        }
+        if strange.toNibbles == 0 { return .nibble }
+        return strange.toHex == 0 ? .hex : nil
+    }
+
+    /// Marks for characters that are none of an alphabet's.
+    private struct Strange {
+        var toNibbles: UInt64 = 0
+        var toHex: UInt64 = 0
+
+        @inline(__always)
+        mutating func look(at text: UInt64) {
+            // No sum below carries: each byte is below 0x80 and each summand at most 0x80.
+            let bytes = text & each(0x7F)
+            let noDigit = (bytes ^ each(0x30)) &+ each(0x76)
+            let dashOrDot = bytes ^ each(0x2C)  // 1 or 2
+            let isDashOrDot = (dashOrDot &+ each(0x7F)) & ~(dashOrDot &+ each(0x7D))
+            let letter = bytes ^ each(0x40)  // 1 to 6
+            let isLetter = (letter &+ each(0x7F)) & ~(letter &+ each(0x79))
+            toNibbles |= (noDigit & ~isDashOrDot | text) & each(0x80)
+            toHex |= (noDigit & ~isLetter | text) & each(0x80)
+        }
     }
 
     /// Whether packed bytes are what an encoder writes: characters of the alphabet, F as padding and
     /// nowhere else in nibbles, and in hex at least one letter (digits alone are nibbles).
+    /// Precondition: not empty.
+    @inline(__always)
     static func isCanonical(_ packed: UnsafeRawBufferPointer, isHex: Bool, isOdd: Bool) -> Bool {
-        var hasLetter = false
-        for (index, byte) in packed.enumerated() {
-            let high = byte >> 4
-            let low = byte & 0x0F
-            let isPadded = isOdd && index == packed.count - 1
-            if isPadded, low != 0x0F { return false }
-            if isHex {
-                if high > 9 || (low > 9 && !isPadded) { hasLetter = true }
-            } else if high > 11 || (low > 11 && !isPadded) {
-                return false
-            }
+        var letters: UInt64 = 0  // marks in the highest bit of each half byte that is 10 or more
+        var beyond: UInt64 = 0  // and 12 or more
+        var offset = 0
+        func look(at bytes: UInt64) {
+            letters |= bytes & (bytes << 1 | bytes << 2) & each(0x88)
+            beyond |= bytes & bytes << 1 & each(0x88)
         }
-        return !isHex || hasLetter
+        while packed.count - offset > 8 {
+            look(at: packed.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+            offset &+= 8  // less than packed.count
+        }
+        let rest = packed.count - offset  // 1 to 8
+        var bytes =
+            rest == 8
+            ? packed.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            : loadShort(packed, at: offset, count: rest)
+        if isOdd {
+            let padding = UInt64(0x0F) << UInt64(8 * (rest - 1))
+            guard bytes & padding == padding else { return false }
+            bytes &= ~padding
+        }
+        look(at: bytes)
+        return isHex ? letters != 0 : beyond == 0
     }
 
-    /// Writes the characters of checked packed bytes; returns their count. Precondition: `output` has
-    /// room for two characters a byte.
+    /// Writes the characters of checked packed bytes; returns their count. Writes whole groups of eight:
+    /// `output` has room for two characters a byte and six more.
+    @inline(__always)
     static func unpack(
         _ packed: UnsafeRawBufferPointer, isHex: Bool, isOdd: Bool,
         into output: UnsafeMutableRawBufferPointer
     ) -> Int {
-        precondition(output.count >= 2 * packed.count, "\(packed.count) into \(output.count)")
-        var end = 0
-        for byte in packed {
-            output[end] = character(byte >> 4, isHex: isHex)
-            output[end + 1] = character(byte & 0x0F, isHex: isHex)
-            end += 2
+        precondition(
+            output.count >= 2 * packed.count + 6, "\(packed.count) into \(output.count)")
+        var offset = 0
+        while offset < packed.count {
+            let rest = packed.count - offset
+            let bytes =
+                rest >= 4
+                ? UInt64(packed.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+                : loadShort(packed, at: offset, count: rest)
+            var spread = (bytes | bytes << 16) & 0x0000_FFFF_0000_FFFF
+            spread = (spread | spread << 8) & 0x00FF_00FF_00FF_00FF
+            let values = (spread >> 4 | spread << 8) & each(0x0F)
+            let isLetter = (values &+ each(0x76)) >> 7 & each(0x01)
+            // From 10 on the alphabets go on elsewhere: A is 7 behind the colon, dash 13 before it.
+            let digits = values &+ each(0x30)
+            let characters = isHex ? digits &+ isLetter &* 7 : digits &- isLetter &* 13
+            output.storeBytes(of: characters, toByteOffset: 2 * offset, as: UInt64.self)
+            offset &+= 4  // at most packed.count + 3
         }
-        return isOdd ? end - 1 : end
+        return 2 * packed.count - (isOdd ? 1 : 0)
     }
 
-    /// Appends the packed form with its tag. Precondition: `alphabet(of: text)` is `alphabet`.
-    static func append(
-        _ text: UnsafeRawBufferPointer, _ alphabet: Alphabet, into buffer: inout ByteBuffer
-    ) {
-        let size = (text.count + 1) / 2
-        buffer.appendUpTo(2 + size) { output in
-            output[0] = alphabet == .nibble ? WireTag.nibble8 : WireTag.hex8
-            output[1] = UInt8(size) | (text.count % 2 == 1 ? 0x80 : 0)
-            for index in 0..<size {
-                let high = value(text[2 * index])
-                let low = 2 * index + 1 < text.count ? value(text[2 * index + 1]) : 0x0F
-                output[2 + index] = high << 4 | low
-            }
-            return 2 + size
+    /// Writes the packed form with its tag at `output`, where there is room for the text's size and 16
+    /// more; returns its end. Precondition: `alphabet(of: text)` is `alphabet`.
+    @inline(__always)
+    static func write(
+        _ text: UnsafeRawBufferPointer, _ alphabet: Alphabet, at output: UnsafeMutableRawPointer
+    ) -> UnsafeMutableRawPointer {
+        let count = text.count  // 1 to 127
+        let size = (count &+ 1) >> 1
+        let isOdd = count & 1
+        output.storeBytes(
+            of: alphabet == .nibble ? WireTag.nibble8 : WireTag.hex8, as: UInt8.self)
+        output.storeBytes(
+            of: UInt8(truncatingIfNeeded: size | isOdd << 7), toByteOffset: 1, as: UInt8.self)
+        var offset = 0
+        var packedOffset = 2
+        while count &- offset >= 8 {
+            let characters = text.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            output.storeBytes(of: packed(characters), toByteOffset: packedOffset, as: UInt32.self)
+            offset &+= 8  // at most count
+            packedOffset &+= 4
         }
+        let rest = count &- offset
+        if rest > 0 {  // the group may write three bytes more than it has
+            let characters = loadShort(text, at: offset, count: rest) | zeros(after: rest)
+            output.storeBytes(of: packed(characters), toByteOffset: packedOffset, as: UInt32.self)
+        }
+        let end = output + (2 &+ size)
+        if isOdd != 0 {
+            let last = (end - 1).load(as: UInt8.self)
+            (end - 1).storeBytes(of: last | 0x0F, as: UInt8.self)
+        }
+        return end
     }
 
-    private static func character(_ value: UInt8, isHex: Bool) -> UInt8 {
-        switch value {
-        case 0...9: UInt8(ascii: "0") + value
-        case _ where isHex: UInt8(ascii: "A") + value - 10
-        case 10: UInt8(ascii: "-")
-        default: UInt8(ascii: ".")
-        }
+    /// Eight characters in four bytes.
+    @inline(__always)
+    private static func packed(_ characters: UInt64) -> UInt32 {
+        let isLetter = characters >> 6 & each(0x01)
+        let isDashOrDot = ~(characters >> 6 | characters >> 4) & each(0x01)
+        // A digit is its low half byte, a letter 9 more, dash and dot (13 and 14) 3 less: 0 to 15, so
+        // that no byte touches the next.
+        let values = (characters & each(0x0F)) &+ isLetter &* 9 &- isDashOrDot &* 3
+        var pairs = (values << 4 | values >> 8) & 0x00FF_00FF_00FF_00FF
+        pairs = (pairs | pairs >> 8) & 0x0000_FFFF_0000_FFFF
+        return UInt32(truncatingIfNeeded: pairs | pairs >> 16)
     }
+}
 
-    private static func value(_ character: UInt8) -> UInt8 {
-        switch character {
-        case UInt8(ascii: "-"): 10
-        case UInt8(ascii: "."): 11
-        case UInt8(ascii: "A")...: character - UInt8(ascii: "A") + 10
-        default: character - UInt8(ascii: "0")
-        }
-    }
+/// A number with `byte` in each byte.
+@inline(__always)
+private func each(_ byte: UInt8) -> UInt64 {
+    UInt64(byte) &* 0x0101_0101_0101_0101
+}
+
+/// The character zero, which both alphabets have, in each byte but the first `count`.
+@inline(__always)
+private func zeros(after count: Int) -> UInt64 {
+    each(0x30) << UInt64(8 * count)
 }

@@ -7,32 +7,43 @@ package struct WireValue: Equatable, Sendable, BitwiseCopyable {
         case token, nibble, hex, raw, pairJID, deviceJID
     }
 
+    // Twelve bytes, so that values travel in two registers.
     let kind: Kind
-    /// Packed forms: whether the last half byte is padding.
-    let isOdd: Bool
-    /// `deviceJID`: the device.
-    let device: UInt8
-    /// `token`: the token's raw value.
-    let rawToken: UInt16
+    /// How far behind the beginning the text's bytes begin, and in the highest bit whether a packed
+    /// form's last half byte is padding.
+    private let shape: UInt8
+    /// `token`: the token's raw value; `deviceJID`: the device.
+    private let detail: UInt16
     /// Where the form begins.
     let start: UInt32
-    /// Where the text's bytes begin: packed or raw. JIDs: where the user's form begins.
-    let textStart: UInt32
     /// Where the form ends.
     let end: UInt32
 
+    @inline(__always)
     init(
-        _ kind: Kind, isOdd: Bool = false, device: UInt8 = 0, rawToken: UInt16 = 0, start: Int,
-        textStart: Int, end: Int
+        _ kind: Kind, isOdd: Bool = false, detail: UInt16 = 0, start: Int, headerSize: Int, end: Int
     ) {
         self.kind = kind
-        self.isOdd = isOdd
-        self.device = device
-        self.rawToken = rawToken
+        self.shape = UInt8(truncatingIfNeeded: headerSize) | (isOdd ? 0x80 : 0)  // at most 5
+        self.detail = detail
         self.start = UInt32(truncatingIfNeeded: start)  // a payload is shorter than 2^24 bytes
-        self.textStart = UInt32(truncatingIfNeeded: textStart)
         self.end = UInt32(truncatingIfNeeded: end)
     }
+
+    /// Packed forms: whether the last half byte is padding.
+    var isOdd: Bool { shape & 0x80 != 0 }
+
+    /// `token`: the token's raw value; else nothing that is one.
+    var rawToken: UInt16 { kind == .token ? detail : 0 }
+
+    /// `deviceJID`: the device.
+    var device: UInt8 { UInt8(truncatingIfNeeded: detail) }
+
+    /// Where the text's bytes begin: packed or raw. JIDs: where the user's form begins.
+    var textStart: UInt32 { start + UInt32(shape & 0x7F) }
+
+    /// The characters of a packed form.
+    var packedCount: Int { 2 * textBytes.count - (isOdd ? 1 : 0) }
 
     /// Where the encoded form lies in the payload: to splice it, or to compare keys and tags, which
     /// have one form only.

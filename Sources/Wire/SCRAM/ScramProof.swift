@@ -43,10 +43,19 @@ package enum ScramProof {
     package static func isValid(
         proof: [UInt8], keys: ScramKeys, authMessage: [UInt8], cryptography: some Cryptography
     ) -> Bool {
+        isValid(
+            proof: proof, storedKey: keys.storedKey, authMessage: authMessage,
+            cryptography: cryptography)
+    }
+
+    /// The same with StoredKey alone.
+    static func isValid(
+        proof: [UInt8], storedKey: [UInt8], authMessage: [UInt8], cryptography: some Cryptography
+    ) -> Bool {
         guard proof.count == 32 else { return false }
-        let signature = cryptography.hmacSHA256(key: keys.storedKey, authMessage)
-        let storedKey = cryptography.sha256(exclusiveOr(proof, signature))
-        return cryptography.constantTimeEqual(storedKey, keys.storedKey)
+        let signature = cryptography.hmacSHA256(key: storedKey, authMessage)
+        let shown = cryptography.sha256(exclusiveOr(proof, signature))
+        return cryptography.constantTimeEqual(shown, storedKey)
     }
 
     /// The server's proof that it knows the keys: `v=`.

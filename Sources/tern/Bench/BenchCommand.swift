@@ -1,248 +1,237 @@
-// `tern bench`: a load generator that anyone can run against a gateway of their own. It makes accounts
-// `bench-0`, `bench-1`, … over the admin socket and removes them at the end.
+// `tern bench`: a load generator that anyone can run against a gateway of their own. The commands here
+// say what a run consists of; BenchOptions makes the run, the module Bench does it.
 
 internal import ArgumentParser
-internal import Base
-internal import Client
-internal import Foundation
-internal import Histogram
-internal import Reactor
-internal import TLS
+internal import Bench
 internal import Wire
 
-/// What every kind of load needs to know.
-struct BenchOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The gateway's address.", valueName: "host:port"))
-    var server = "127.0.0.1:5223"
-
-    @Option(help: "The name the gateway's certificate must carry (default: the host).")
-    var serverName: String?
-
-    @Option(help: ArgumentHelp("PEM file of trusted certificates.", valueName: "file"))
-    var ca = ConnectionOptions.defaultCAFile
-
-    @Option(help: ArgumentHelp("The gateway's administration socket.", valueName: "socket"))
-    var admin = "var/admin.sock"
-
-    @Option(help: "The gateway's domain.")
-    var domain = "localhost"
-
-    var certificateAuthority: String { ca }
+struct BenchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench",
+        abstract: "Puts load on a gateway and reports what it did.",
+        discussion: """
+            The accounts are those of `ternd --bench-auth`, or made and removed over the admin socket. \
+            A report is made at the end, also after SIGINT.
+            """,
+        subcommands: [
+            Connections.self, Logins.self, Messages.self, Storm.self, FanOut.self, Soak.self,
+        ])
 }
 
-struct Bench: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        abstract: "Puts load on a gateway and reports what it did.",
-        subcommands: [Connections.self, Messages.self])
-
+extension BenchCommand {
     struct Connections: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Logs in COUNT devices, leaves them idle, reports memory.")
+            abstract: "Logs in COUNT devices, leaves them idle for a while.")
         @OptionGroup var options: BenchOptions
         @Option(help: "How many devices.")
         var count = 1_000
         @Option(help: "How many seconds they stay.")
         var hold = 5
+        @Flag(help: "Devices resume TLS sessions, as if they had been there before.")
+        var resume = false
 
-        func run() async throws {
-            try await reportingFailures { try runBench() }
+        func validate() throws {
+            try BenchOptions.check("--count", count, 1...WireLimits.benchAccountCountMax)
+            try BenchOptions.check("--hold", hold, 0...BenchLimits.secondsMax)
         }
 
-        private func runBench() throws {
-            let bench = try BenchRun(options, accountCount: count)
-            defer { bench.removeAccounts() }
-            let before = try bench.status()
-            let seconds = try bench.loop.logIn(bench.accounts, password: BenchRun.password)
-            let end = MonotonicClock.now().advanced(byMs: UInt64(hold) * 1_000)
-            while MonotonicClock.now() < end { try bench.loop.turn(timeoutMs: 100) { _, _ in } }
-            let after = try bench.status()
-            let grown = (after["resident-bytes"] ?? 0) - (before["resident-bytes"] ?? 0)
-            let cpu = (after["cpu-ms"] ?? 0) - (before["cpu-ms"] ?? 0)
-            bench.report([
-                ("kind", "connections"), ("online", "\(bench.loop.onlineCount)"),
-                ("logins/s", BenchRun.rounded(Double(count) / seconds)),
-                ("resident bytes/session", "\(grown / max(1, bench.loop.onlineCount))"),
-                (
-                    "gateway CPU us/login",
-                    BenchRun.rounded(Double(cpu) * 1_000 / Double(count))
-                ),
-            ])
+        func run() async throws {
+            try await reportingFailures {
+                try options.run(
+                    kind: "connections", clients: BenchClients(count: count),
+                    resumption: resume ? .always : .never,
+                    parameters: ["count": "\(count)", "hold": "\(hold)", "resume": "\(resume)"]
+                ) { run in
+                    run.arrive(
+                        name: "ramp", rate: options.loginRate, pendingMax: options.concurrent)
+                    run.hold(seconds: hold)
+                }
+            }
+        }
+    }
+
+    struct Logins: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Devices log in and leave, again and again.")
+        @OptionGroup var options: BenchOptions
+        @Option(help: "For how many seconds.")
+        var seconds = 10
+        @Flag(help: "Each login but a device's first resumes its TLS session.")
+        var resume = false
+
+        func validate() throws {
+            try BenchOptions.check("--seconds", seconds, 1...BenchLimits.secondsMax)
+        }
+
+        func run() async throws {
+            try await reportingFailures {
+                try options.run(
+                    kind: "logins", clients: BenchClients(count: options.concurrent),
+                    resumption: resume ? .returning : .never,
+                    parameters: ["seconds": "\(seconds)", "resume": "\(resume)"]
+                ) { run in
+                    run.logins(
+                        name: "logins", rate: options.loginRate, pendingMax: options.concurrent,
+                        seconds: seconds)
+                }
+            }
         }
     }
 
     struct Messages: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Sends messages between pairs, flat out within a window; reports acks.")
+            abstract: "Sends messages between pairs, at a rate or flat out within a window.")
         @OptionGroup var options: BenchOptions
+        @OptionGroup var traffic: TrafficOptions
         @Option(help: "How many pairs; in each the first sends and the second receives.")
         var pairs = 1
-        @Option(help: "For how many seconds.")
-        var seconds = 10
-        @Option(help: "Messages of one sender that await their ack.")
-        var window = 64
-        @Option(help: "Bytes of one message's body.")
-        var size = 100
+        @Option(help: "Further devices that are online and idle.")
+        var idle = 0
+        @Flag(help: "Nobody receives: each ack is one of the store's.")
+        var offline = false
+
+        /// Recipients of one sender when nobody receives: one queue would soon be full.
+        static let offlineRecipientCount = 32
 
         func validate() throws {
-            guard (1...ClientLimits.windowCountMax).contains(window) else {
-                throw ValidationError("--window takes 1 to \(ClientLimits.windowCountMax)")
-            }
-            guard (1...ClientLimits.bodySizeMax).contains(size), pairs > 0, seconds > 0 else {
-                throw ValidationError("--size, --pairs and --seconds must be positive")
-            }
+            let max = WireLimits.benchAccountCountMax
+            try BenchOptions.check("--pairs", pairs, 1...max / 64)
+            try BenchOptions.check("--idle", idle, 0...max / 2)
         }
 
         func run() async throws {
-            try await reportingFailures { try runBench() }
-        }
-
-        private func runBench() throws {
-            let bench = try BenchRun(options, accountCount: 2 * pairs)
-            defer { bench.removeAccounts() }
-            _ = try bench.loop.logIn(bench.accounts, password: BenchRun.password)
-            var load = MessageLoad(bench, window: window, body: String(repeating: "x", count: size))
-            let before = try bench.status()
-            let taken = try load.run(seconds: seconds)
-            let after = try bench.status()
-            let cpu = Double((after["cpu-ms"] ?? 0) - (before["cpu-ms"] ?? 0))
-            bench.report([
-                ("kind", "messages"), ("acked", "\(load.ackedCount)"),
-                ("acked/s", BenchRun.rounded(Double(load.ackedCount) / taken)),
-                ("delivered/s", BenchRun.rounded(Double(load.deliveredCount) / taken)),
-                ("ack p50 ms", load.latencyMs(50)), ("ack p99 ms", load.latencyMs(99)),
-                ("ack p99.9 ms", load.latencyMs(99.9)),
-                (
-                    "gateway CPU us/message",
-                    BenchRun.rounded(cpu * 1_000 / Double(max(1, load.ackedCount)))
-                ),
-            ])
-        }
-    }
-}
-
-/// Messages between pairs, and what became of them.
-struct MessageLoad {
-    private let bench: BenchRun
-    private let window: Int
-    private let body: String
-    private var sentAt: [[StanzaID: UInt64]]
-    private var sentCount: UInt64 = 0
-    private var histogram = Histogram<UInt64>(numberOfSignificantValueDigits: .three)
-    private(set) var ackedCount = 0
-    private(set) var deliveredCount = 0
-
-    init(_ bench: BenchRun, window: Int, body: String) {
-        self.bench = bench
-        self.window = window
-        self.body = body
-        sentAt = Array(repeating: [:], count: bench.accounts.count / 2)
-    }
-
-    /// Runs for so long, then until every message is acked; returns the seconds it took.
-    mutating func run(seconds: Int) throws -> Double {
-        let start = MonotonicClock.nanoseconds()
-        let end = start + UInt64(seconds) * 1_000_000_000
-        let giveUp = end + 30_000_000_000
-        for pair in sentAt.indices { try fill(pair) }
-        while sentAt.contains(where: { !$0.isEmpty }) {
-            var toFill: Set<Int> = []
-            try bench.loop.turn(timeoutMs: 10) { connection, event in
-                switch event {
-                case .acked(let id), .delivered(let id, _):
-                    if case .delivered = event { deliveredCount += 1 }
-                    acked(id, of: connection.index, &toFill)
-                default:
-                    return
+            let recipients = offline ? Self.offlineRecipientCount : 1
+            let present = (offline ? pairs : 2 * pairs) + idle
+            // Away, recipients have the accounts behind everybody else's.
+            let plan = traffic.plan(
+                senders: pairs, recipientBase: offline ? present : pairs, recipients: recipients,
+                devicesOnline: offline ? 0 : 1)
+            try await reportingFailures {
+                try options.run(
+                    kind: offline ? "messages, recipients away" : "messages",
+                    clients: BenchClients(
+                        count: present, awayCount: offline ? pairs * recipients : 0),
+                    parameters: traffic.parameters.merging(
+                        ["pairs": "\(pairs)", "idle": "\(idle)"]) { $1 }
+                ) { run in
+                    run.arrive(
+                        name: "ramp", rate: options.loginRate, pendingMax: options.concurrent)
+                    run.messages(name: "messages", plan)
                 }
             }
-            let now = MonotonicClock.nanoseconds()
-            if now > giveUp { throw Failure(.unavailable, "messages were not acked in 30 s") }
-            if now < end { for pair in toFill { try fill(pair) } }
         }
-        return Double(MonotonicClock.nanoseconds() - start) / 1e9
     }
 
-    private mutating func acked(_ id: StanzaID, of sender: Int, _ toFill: inout Set<Int>) {
-        let pair = sender / 2
-        guard let sent = sentAt[pair].removeValue(forKey: id) else { return }
-        histogram.record((MonotonicClock.nanoseconds() - sent) / 1_000)
-        ackedCount += 1
-        toFill.insert(pair)
-    }
+    struct Storm: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "All devices drop at once and come back.")
+        @OptionGroup var options: BenchOptions
+        @Option(help: "How many devices.")
+        var count = 1_000
+        @Option(help: "How many seconds they stay before they drop, and again when they are back.")
+        var hold = 5
+        @Flag(help: "Devices resume their TLS sessions.")
+        var resume = false
 
-    private mutating func fill(_ pair: Int) throws {
-        let sender = bench.loop.connections[2 * pair]
-        let moment = SystemClock.moment()
-        while sentAt[pair].count < window {
-            sentCount += 1
-            guard let id = StanzaID(String(sentCount, radix: 16, uppercase: true)) else { return }
-            sentAt[pair][id] = MonotonicClock.nanoseconds()
-            try sender.send(id, to: bench.accounts[2 * pair + 1], body: body, at: moment)
+        func validate() throws {
+            try BenchOptions.check("--count", count, 1...WireLimits.benchAccountCountMax)
+            try BenchOptions.check("--hold", hold, 0...BenchLimits.secondsMax)
         }
-        try bench.loop.flush(sender, at: moment)
-    }
 
-    /// A percentile of the time from sending to the ack, in milliseconds.
-    func latencyMs(_ percentile: Double) -> String {
-        BenchRun.rounded(Double(histogram.valueAtPercentile(percentile)) / 1_000)
-    }
-}
-
-/// Accounts, loop and report of one run.
-final class BenchRun {
-    static let password = Array("bench".utf8)
-
-    let accounts: [JID]
-    let loop: BenchLoop
-    private let admin: AdminClient
-
-    init(_ options: BenchOptions, accountCount: Int) throws {
-        _ = try ResourceLimits.raiseDescriptorLimit()
-        let admin = AdminClient(path: options.admin)
-        let accounts = (0..<accountCount).compactMap { JID("bench-\($0)@\(options.domain)") }
-        try Self.makeAccounts(accounts, admin)
-        loop = try BenchLoop(options: options)
-        self.accounts = accounts
-        self.admin = admin
-    }
-
-    private static func makeAccounts(_ accounts: [JID], _ admin: AdminClient) throws {
-        let cryptography = OpenSSLCryptography()
-        // One verifier for all: what it protects is worth nothing.
-        let keys = AdminKeys(
-            ScramKeys.derive(
-                password: password, salt: cryptography.randomBytes(16),
-                iterations: WireLimits.scramIterations.lowerBound, cryptography: cryptography))
-        for account in accounts {
-            do {
-                _ = try admin.request(
-                    AdminRequest(command: .accountAdd, name: "\(account)", keys: keys))
-            } catch AdminError.refused(.accountExists, _) {
-                _ = try admin.request(
-                    AdminRequest(command: .accountPassword, name: "\(account)", keys: keys))
+        func run() async throws {
+            try await reportingFailures {
+                try options.run(
+                    kind: "storm", clients: BenchClients(count: count),
+                    resumption: resume ? .returning : .never,
+                    parameters: ["count": "\(count)", "hold": "\(hold)", "resume": "\(resume)"]
+                ) { run in
+                    run.arrive(
+                        name: "ramp", rate: options.loginRate, pendingMax: options.concurrent)
+                    run.hold(seconds: hold)
+                    run.drop(name: "drop")
+                    run.arrive(
+                        name: "return", rate: nil, pendingMax: options.concurrent,
+                        isAfterStorm: true)
+                    run.hold(name: "after", seconds: hold)
+                }
             }
         }
     }
 
-    func removeAccounts() {
-        for account in accounts {
-            _ = try? admin.request(AdminRequest(command: .accountRemove, name: "\(account)"))
+    struct FanOut: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "fanout", abstract: "One device writes to many at once.")
+        @OptionGroup var options: BenchOptions
+        @OptionGroup var traffic: TrafficOptions
+        @Option(help: "How many recipients; a send is one message to each.")
+        var recipients = 100
+        @Option(help: "Devices of each recipient.")
+        var devices = 1
+
+        func validate() throws {
+            try BenchOptions.check("--recipients", recipients, 1...BenchLimits.recipientCountMax)
+            try BenchOptions.check("--devices", devices, 1...16)
+        }
+
+        func run() async throws {
+            var plan = traffic.plan(
+                senders: 1, recipientBase: 1, recipients: recipients, devicesOnline: devices)
+            plan.isFanout = true
+            try await reportingFailures {
+                try options.run(
+                    kind: "fanout",
+                    clients: BenchClients(
+                        count: 1 + recipients * devices, singleCount: 1, devices: devices),
+                    parameters: traffic.parameters.merging(
+                        ["recipients": "\(recipients)", "devices": "\(devices)"]) { $1 }
+                ) { run in
+                    run.arrive(
+                        name: "ramp", rate: options.loginRate, pendingMax: options.concurrent)
+                    run.messages(name: "fanout", plan)
+                }
+            }
+        }
+    }
+}
+
+/// What messages are like and how many there are.
+struct TrafficOptions: ParsableArguments {
+    @Option(help: "Sends a second of all senders together (default: as many as the window takes).")
+    var rate: Double?
+    @Option(help: "Messages of one sender that await their ack.")
+    var window = 64
+    @Option(help: "Bytes of a body; given more than once, in turn.")
+    var size: [Int] = []
+    @Option(help: "For how many seconds.")
+    var seconds = 10
+    @Flag(help: "Recipients ack without a receipt.")
+    var noReceipts = false
+
+    var sizes: [Int] { size.isEmpty ? [100] : size }
+
+    func validate() throws {
+        try BenchOptions.check("--window", window, 1...BenchLimits.windowCountMax)
+        try BenchOptions.check("--seconds", seconds, 1...BenchLimits.secondsMax)
+        for size in sizes { try BenchOptions.check("--size", size, 1...BenchLimits.bodySizeMax) }
+        if let rate, rate < 0.01 || rate > 10_000_000 {
+            throw ValidationError("--rate takes 0.01 to 10000000")
         }
     }
 
-    func status() throws -> [String: Int] {
-        try admin.request(AdminRequest(command: .status)).status ?? [:]
+    func plan(
+        senders: Int, recipientBase: Int, recipients: Int, devicesOnline: Int
+    ) -> MessagePlan {
+        MessagePlan(
+            senderCount: senders, recipientBase: recipientBase, recipientsPerSender: recipients,
+            devicesOnline: devicesOnline, rate: rate, window: window, sizes: sizes,
+            hasReceipts: !noReceipts, seconds: seconds)
     }
 
-    static func rounded(_ value: Double) -> String { String(format: "%.1f", value) }
-
-    /// One JSON object: the machine, the figures, the failures.
-    func report(_ figures: [(String, String)]) {
-        var line = JSONLine()
-        for (name, value) in figures { line.add(name, value) }
-        line.add("cores", "\(ProcessInfo.processInfo.activeProcessorCount)")
-        line.add("memory MiB", "\(ProcessInfo.processInfo.physicalMemory >> 20)")
-        for (failure, count) in loop.failures { line.add("failed: \(failure)", "\(count)") }
-        say(line.text)
+    var parameters: [String: String] {
+        [
+            "rate": rate.map { "\($0)" } ?? "window", "window": "\(window)",
+            "sizes": sizes.map(String.init).joined(separator: ","), "seconds": "\(seconds)",
+            "receipts": "\(!noReceipts)",
+        ]
     }
 }

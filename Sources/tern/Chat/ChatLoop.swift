@@ -21,7 +21,9 @@ actor ChatLoop {
     private var splitter = LineSplitter(lineSizeMax: ClientLimits.bodySizeMax)
     /// Lines of a pipe that wait for room in the outbox.
     private var waitingLines: [String] = []
-    private var unackedCount = 0
+    private var isSubmitting = false
+    private var submitsAgain = false
+    private var unacked: Set<StanzaID> = []
     /// Contacts that are being added.
     private var askCount = 0
     private var isInputFinished = false
@@ -49,6 +51,11 @@ actor ChatLoop {
         }
         defer { Terminal.restore() }
         try client.start()
+        // What an earlier chat could not send.
+        for message in try await client.outbox() {
+            unacked.insert(message.id)
+            show(model.posted(message.id, to: message.to, text: message.body))
+        }
         try reader.start(isInteractive: isInteractive)
         draw()
         let input = Task { [self] in
@@ -118,11 +125,19 @@ actor ChatLoop {
         }
     }
 
-    /// Submits lines of a pipe as far as the outbox has room.
+    /// Submits lines of a pipe as far as the outbox has room. Called while it runs, by an ack or for more
+    /// lines, it goes on once more when it is done: lines keep their order and no room is missed.
     private func submitWaiting() async {
-        while !waitingLines.isEmpty, !isQuitting {
-            guard await submit(waitingLines[0]) else { return }
-            waitingLines.removeFirst()
+        submitsAgain = true
+        guard !isSubmitting else { return }
+        isSubmitting = true
+        defer { isSubmitting = false }
+        while submitsAgain {
+            submitsAgain = false
+            while !waitingLines.isEmpty, !isQuitting {
+                guard await submit(waitingLines[0]) else { break }
+                waitingLines.removeFirst()
+            }
         }
     }
 
@@ -138,13 +153,16 @@ actor ChatLoop {
         let outcome = model.submit(line)
         for request in outcome.requests {
             guard case .post(let to, let text) = request else { continue }
+            let id = Client.makeID()
             do throws(ClientError) {
-                let id = try client.post(to: to, body: text)
-                unackedCount += 1
+                unacked.insert(id)  // before its ack can come
+                _ = try await client.post(to: to, body: text, id: id)
                 show(model.posted(id, to: to, text: text))
             } catch .outboxFull where !isInteractive {
+                unacked.remove(id)
                 return false
             } catch {
+                unacked.remove(id)
                 warn("Not sent: \(error)")
                 if !isInteractive { failure = failure ?? Failure(error) }
             }
@@ -163,8 +181,8 @@ actor ChatLoop {
         show(outcome.lines)
         await carryOut(outcome.requests)
         switch event {
-        case .acked, .failed:
-            unackedCount -= 1
+        case .acked(let id), .failed(let id, _, _):
+            unacked.remove(id)
             if case .failed = event { noteLoss("a message was refused") }
             await submitWaiting()
             await finishIfDone()
@@ -197,7 +215,8 @@ actor ChatLoop {
         for request in requests {
             switch request {
             case .post: break
-            case .markRead(let message): try? client.markRead(message)
+            case .markRead(let message): try? await client.markRead(message)
+            case .acknowledge(let copy): try? await client.acknowledge(copy)
             case .quit: await quit(nil)
             case .addContact(let contact, let isQuiet): addContact(contact, isQuiet)
             }
@@ -258,7 +277,7 @@ actor ChatLoop {
     private func finishIfDone() async {
         // Without a login nobody knows whether the password is right.
         guard wasOnline || isInteractive else { return }
-        guard isInputFinished, waitingLines.isEmpty, unackedCount <= 0, askCount == 0 else {
+        guard isInputFinished, waitingLines.isEmpty, unacked.isEmpty, askCount == 0 else {
             return
         }
         await quit(nil)

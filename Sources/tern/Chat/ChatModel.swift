@@ -13,7 +13,7 @@ package enum ChatText {
         "/help       this",
         "/quit       leave (or Ctrl-D)",
         "//TEXT      a message that begins with a slash",
-        "Ticks: ✓ the gateway has it, ✓✓ a device has it, ✓✓ read.",
+        "Ticks: ✓ the gateway has it, ✓✓ a device has it, ✓✓ read; ✗ it was refused, or waited too long.",
     ]
 }
 
@@ -30,6 +30,7 @@ package struct ChatModel: Sendable {
     package enum Request: Equatable, Sendable {
         case post(to: JID, text: String)
         case markRead(IncomingMessage)
+        case acknowledge(SentMessage)
         /// Quietly: only what goes wrong is shown.
         case addContact(JID, isQuiet: Bool)
         case quit
@@ -190,10 +191,21 @@ package struct ChatModel: Sendable {
             guard let entry = sent[id], !entry.isRead else { break }
             sent[id]?.isRead = true
             outcome.lines.append("#\(entry.number) ✓✓ read by \(shortName(device))")
+        case .expired(let id, let device):
+            // That of an earlier chat has no number any more.
+            guard sent[id]?.isRead != true, sent[id]?.deliveredBy.contains(device) != true else {
+                break
+            }
+            let number = sent[id].map { "#\($0.number)" } ?? "\(id)"
+            outcome.lines.append("\(number) ✗ not delivered to \(shortName(device)) in time")
         case .failed(let id, let condition, let text):
             let number = sent.removeValue(forKey: id).map { "#\($0.number)" } ?? "\(id)"
             let why = TerminalText.neutralised(text.map { "\(condition) (\($0))" } ?? condition)
             outcome.lines.append("\(number) ✗ not sent: \(why)")
+        case .sentElsewhere(let message):
+            let body = message.body.map { TerminalText.neutralised($0) } ?? "(no text)"
+            outcome.lines.append("you, to \(message.to): \(body)")
+            outcome.requests.append(.acknowledge(message))
         case .presence(let from, let isAvailable, _):
             receivePresence(from, isAvailable, &outcome)
         case .chatstate(let from, let isComposing):

@@ -63,7 +63,9 @@ struct AccountName: ParsableArguments {
 struct Account: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Adds, lists and removes accounts.",
-        subcommands: [Add.self, List.self, Remove.self, ChangePassword.self])
+        subcommands: [
+            Add.self, List.self, Remove.self, ChangePassword.self, RevokeTokens.self,
+        ])
 
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Adds an account.")
@@ -105,7 +107,8 @@ struct Account: AsyncParsableCommand {
 
     struct Remove: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Removes an account with what waits for it.")
+            abstract: "Removes an account with what waits for it.",
+            discussion: "Ends the account's sessions.")
         @OptionGroup var account: AccountName
         @OptionGroup var admin: AdminOptions
 
@@ -118,9 +121,30 @@ struct Account: AsyncParsableCommand {
         }
     }
 
+    struct RevokeTokens: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "revoke-tokens",
+            abstract: "Makes devices log in with the password again.",
+            discussion: "Ends their sessions. Changing the password does the same for all devices.")
+        @OptionGroup var account: AccountName
+        @Option(help: ArgumentHelp("One device instead of all.", valueName: "number"))
+        var device: UInt8?
+        @OptionGroup var admin: AdminOptions
+
+        func run() async throws {
+            try await reportingFailures {
+                let name = account.name.description
+                _ = try admin.request(
+                    AdminRequest(command: .accountRevokeTokens, name: name, device: device))
+                confirm("revoked", name, admin)
+            }
+        }
+    }
+
     struct ChangePassword: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "password", abstract: "Changes an account's password.")
+            commandName: "password", abstract: "Changes an account's password.",
+            discussion: "Ends the account's sessions and revokes its login tokens.")
         @OptionGroup var account: AccountName
         @OptionGroup var password: NewPasswordOptions
         @OptionGroup var admin: AdminOptions
@@ -148,11 +172,24 @@ struct Status: AsyncParsableCommand {
             if admin.json {
                 var line = JSONLine()
                 line.add("kind", "status")
-                for (name, value) in figures { line.add(name, UInt64(clamping: value)) }
+                for (name, value) in figures { line.add(name, value) }
                 say(line.text)
                 return
             }
             for (name, value) in figures { say("\(TerminalText.neutralised(name)) \(value)") }
+        }
+    }
+}
+
+struct Reload: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Makes the gateway read its certificates and ticket keys again.")
+    @OptionGroup var admin: AdminOptions
+
+    func run() async throws {
+        try await reportingFailures {
+            _ = try admin.request(AdminRequest(command: .reload))
+            confirm("reloaded", "tls", admin)
         }
     }
 }

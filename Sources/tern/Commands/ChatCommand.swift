@@ -27,8 +27,7 @@ struct Chat: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingFailures {
-            let configuration = try connection.configuration(reconnect: ReconnectPolicy())
-            let client = try Client(configuration)
+            let client = try connection.client(reconnect: ReconnectPolicy())
             let isInteractive =
                 isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1 && !connection.json
             let loop = ChatLoop(

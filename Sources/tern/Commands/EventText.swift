@@ -20,6 +20,11 @@ extension ClientEvent {
                 kind: "message", from: message.from.description, to: own, id: message.id.text,
                 body: message.body)
             line.add("t", message.sentAt)
+        case .sentElsewhere(let message):
+            line = JSONLine(
+                kind: "sent", from: message.from.description, to: message.to.description,
+                id: message.id.text, body: message.body)
+            line.add("t", message.sentAt)
         case .acked(let id):
             line = JSONLine(kind: "ack", from: own, to: recipient?.description, id: id.text)
             line.add("state", "acked")
@@ -29,6 +34,8 @@ extension ClientEvent {
         case .read(let id, let device):
             line = JSONLine(kind: "receipt", from: device.description, to: own, id: id.text)
             line.add("state", "read")
+        case .expired(let id, let device):
+            line = JSONLine(kind: "expired", from: device.description, to: own, id: id.text)
         case .failed(let id, let condition, let text):
             line = JSONLine(kind: "failed", from: own, to: recipient?.description, id: id.text)
             line.add("state", condition)
@@ -57,8 +64,12 @@ extension ClientEvent {
         case .message(let message):
             let body = message.body.map { TerminalText.neutralised($0) } ?? "(no text)"
             return "\(message.from) \(message.id): \(body)"
+        case .sentElsewhere(let message):
+            let body = message.body.map { TerminalText.neutralised($0) } ?? "(no text)"
+            return "\(message.from) to \(message.to) \(message.id): \(body)"
         case .delivered(let id, let device): return "\(device) \(id) delivered"
         case .read(let id, let device): return "\(device) \(id) read"
+        case .expired(let id, let device): return "\(device) \(id) not delivered in time"
         case .presence(let from, let isAvailable, _):
             return "\(from) is \(isAvailable ? "available" : "away")"
         case .connecting, .online, .acked, .failed, .chatstate, .disconnected, .stopped: return nil

@@ -32,8 +32,7 @@ struct Listen: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingFailures {
-            let configuration = try connection.configuration(reconnect: ReconnectPolicy())
-            let client = try Client(configuration)
+            let client = try connection.client(reconnect: ReconnectPolicy())
             let interruption = try Interruption()
             try client.start()
             let timer = timeout.map { seconds in
@@ -84,8 +83,14 @@ struct Listen: AsyncParsableCommand {
             } else if let text = event.plainText {
                 say(text)
             }
+            if case .sentElsewhere(let copy) = event { try await client.acknowledge(copy) }
             guard case .message(let message) = event else { continue }
-            if read { try client.markRead(message) }
+            // Printed is dealt with.
+            if read {
+                try await client.markRead(message)
+            } else {
+                try await client.acknowledge(message)
+            }
             messageCount += 1
             if messageCount == count { return (true, wasOnline) }
         }

@@ -2,7 +2,8 @@
 
 public import ArgumentParser
 internal import Client
-internal import Glibc
+internal import ClientStorage
+internal import Foundation
 public import Wire
 
 extension JID: ExpressibleByArgument {
@@ -25,6 +26,11 @@ extension StanzaID: ExpressibleByArgument {
 package struct ServerAddress: ExpressibleByArgument, Equatable, Sendable {
     package var host: String
     package var port: UInt16
+
+    package init(host: String, port: UInt16) {
+        self.host = host
+        self.port = port
+    }
 
     package init?(argument: String) {
         var host = argument[...]
@@ -81,6 +87,12 @@ struct ConnectionOptions: ParsableArguments {
             valueName: "file"))
     var passwordFile: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Directory to keep what is unsent, what was seen and the login token in (default: nowhere).",
+            valueName: "directory"))
+    var state: String?
+
     @Flag(help: "Print one JSON object a line.")
     var json = false
 
@@ -93,18 +105,46 @@ struct ConnectionOptions: ParsableArguments {
         }
     }
 
-    /// The client's configuration; reads the password.
-    func configuration(reconnect: ReconnectPolicy) throws -> ClientConfiguration {
+    /// A client; reads the password unless there is a token in its place. `configure` has the last word.
+    func client(
+        reconnect: ReconnectPolicy, configure: (inout ClientConfiguration) -> Void = { _ in }
+    ) throws -> Client {
         guard let address = ServerAddress(argument: server) else {
             throw Failure(.usage, "--server \(server) is not HOST:PORT")
         }
-        let password = try Password.read(file: passwordFile, for: account.description)
+        let kept = try state.map { try openStore(in: $0) }
+        let hasToken = try kept?.hasToken() ?? false
+        let isPasswordGiven = passwordFile != nil || Password.environment != nil
+        let password =
+            hasToken && !isPasswordGiven
+            ? nil : try Password.read(file: passwordFile, for: account.description)
         let hasDefaultCA = access(Self.defaultCAFile, R_OK) == 0
         var configuration = ClientConfiguration(
             host: address.host, port: address.port, serverName: serverName, jid: account,
             device: device, password: password,
             caFile: ca ?? (hasDefaultCA ? Self.defaultCAFile : nil))
         configuration.reconnect = reconnect
-        return configuration
+        // A token that ends with the process would end the one that a state directory has.
+        configuration.wantsToken = kept != nil
+        configure(&configuration)
+        guard let kept else { return try Client(configuration) }
+        return try Client(configuration, store: kept)
+    }
+
+    /// One file for each account and device.
+    private func openStore(in directory: String) throws -> SQLiteClientStore {
+        do {
+            try FileManager.default.createDirectory(
+                atPath: directory, withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o700])
+        } catch {
+            throw Failure(.usage, "--state \(directory): \(error.localizedDescription)")
+        }
+        do throws(ClientStoreError) {
+            return try SQLiteClientStore(
+                path: "\(directory)/\(account)-\(device).sqlite", jid: account, device: device)
+        } catch {
+            throw Failure(.unavailable, "\(error)")
+        }
     }
 }

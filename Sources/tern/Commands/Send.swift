@@ -35,10 +35,9 @@ struct Send: AsyncParsableCommand {
     func run() async throws {
         try await reportingFailures {
             // A refused connection is tried twice more; then somebody should look.
-            var configuration = try connection.configuration(
-                reconnect: ReconnectPolicy(attemptsMax: 3))
-            configuration.isAvailable = false
-            let client = try Client(configuration)
+            let client = try connection.client(reconnect: ReconnectPolicy(attemptsMax: 3)) {
+                $0.isAvailable = false
+            }
             let interruption = try Interruption()
             try client.start()
             let id = try await send(client, interruption)

@@ -1,6 +1,6 @@
-// libFuzzer's entry: see Sources/FuzzTargets/FuzzSession.swift.
+// libFuzzer's entry: see Sources/FuzzSessions/FuzzSession.swift.
 
-internal import FuzzTargets
+internal import FuzzSessions
 
 /// Takes one input; what does not hold traps.
 @c(LLVMFuzzerTestOneInput)

@@ -1,0 +1,1 @@
+// The driver without libFuzzer has no interface but main.

@@ -1,0 +1,10 @@
+// libFuzzer's entry: see Sources/FuzzTargets/FuzzPrologue.swift.
+
+internal import FuzzTargets
+
+/// Takes one input; what does not hold traps.
+@c(LLVMFuzzerTestOneInput)
+public func testOneInput(_ start: UnsafeRawPointer?, _ size: Int) -> CInt {
+    fuzzPrologue(UnsafeRawBufferPointer(start: start, count: size))
+    return 0
+}

@@ -1,0 +1,10 @@
+// libFuzzer's entry: see Sources/FuzzTargets/FuzzTree.swift.
+
+internal import FuzzTargets
+
+/// Takes one input; what does not hold traps.
+@c(LLVMFuzzerTestOneInput)
+public func testOneInput(_ start: UnsafeRawPointer?, _ size: Int) -> CInt {
+    fuzzTree(UnsafeRawBufferPointer(start: start, count: size))
+    return 0
+}
