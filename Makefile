@@ -104,7 +104,7 @@ scale-smoke: setup ## a small run of docs/SCALE.md with what `make test` built
 faults: setup ## kill the gateway, cut its power, fill its disk: NAME=kill COUNT=20 (default all)
 	swift build -c release --product ternd
 	swift build -c release --product tern
-	bench/faults/run.sh $(NAME) $(COUNT)
+	bench/faults/run.sh $(or $(NAME),all) $(COUNT)
 
 faults-smoke: setup ## a few kills and power cuts with what `make test` built
 	bench/faults/run.sh smoke

@@ -7,7 +7,7 @@ all=(node session tree frames inflate prologue address scram dictionary notation
 # Bytes of one input: enough to reach every limit that can be reached in reasonable time.
 size_max() {
     case $1 in
-        node | tree) echo 512 ;;
+        node | tree) echo 1024 ;;
         frames) echo 1024 ;;
         inflate) echo 1024 ;;
         prologue) echo 16 ;;

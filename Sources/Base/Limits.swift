@@ -143,56 +143,74 @@ public struct Limits: Sendable, Equatable {
         ] {
             limits[keyPath: path] = max(1, self[keyPath: path] / shards * cores)
         }
+        // Still no source fills a shard's handshakes, but for the smallest of these.
+        limits.unauthenticatedPerSourceMax = min(
+            unauthenticatedPerSourceMax, max(16, limits.handshakesInFlightPerShardMax / 2))
         return limits
     }
 
     /// Holds the relations between limits; returns what is wrong, or nil.
     public func validate() -> String? {
         let relations: [(Bool, String)] = [
-            (frameSizeMaxBeforeLogin >= 1_024, "frameSizeMaxBeforeLogin must hold a SCRAM message"),
-            (frameSizeMax >= frameSizeMaxBeforeLogin, "frameSizeMax < frameSizeMaxBeforeLogin"),
-            (frameSizeMax <= 0xFF_FFFF, "frameSizeMax does not fit the length field"),
-            (inflatedSizeMax >= frameSizeMax, "inflatedSizeMax < frameSizeMax"),
+            (
+                frameSizeMaxBeforeLogin >= 1_024,
+                "frame-size-max-before-login must hold a SCRAM message"
+            ),
+            (
+                frameSizeMax >= frameSizeMaxBeforeLogin,
+                "frame-size-max < frame-size-max-before-login"
+            ),
+            (frameSizeMax <= 0xFF_FFFF, "frame-size-max does not fit the length field"),
+            (inflatedSizeMax >= frameSizeMax, "inflated-size-max < frame-size-max"),
             (
                 outputSizeMax >= inFlightSizePerDeviceMax + pageSizeMax + tailSizeMax
-                    + 3 * frameSizeMax, "outputSizeMax does not hold a device's window"
+                    + 3 * frameSizeMax, "output-size-max does not hold a device's window"
             ),
-            (inflatedSizeMax < 1 << 24, "inflatedSizeMax is more than a node can have"),
-            (queueSizeMax >= frameSizeMax, "queueSizeMax does not hold a frame"),
-            (devicesPerAccountMax <= 256, "devicesPerAccountMax is more than there are numbers"),
+            (inflatedSizeMax < 1 << 24, "inflated-size-max is more than a node can have"),
+            (queueSizeMax >= frameSizeMax, "queue-size-max does not hold a frame"),
+            (devicesPerAccountMax <= 256, "devices-per-account-max is more than there are numbers"),
             (
                 inFlightSizePerDeviceMax >= 2 * frameSizeMax,
-                "inFlightSizePerDeviceMax does not hold two frames"
+                "in-flight-size-per-device-max does not hold two frames"
             ),
-            (inFlightPerDeviceLow < inFlightPerDeviceMax, "inFlightPerDeviceLow is not below Max"),
+            (
+                inFlightPerDeviceLow < inFlightPerDeviceMax,
+                "in-flight-per-device-low >= in-flight-per-device-max"
+            ),
             (
                 contactsPerAccountMax * 72 + 64 <= frameSizeMax,
-                "contactsPerAccountMax outgrows a frame"
+                "contacts-per-account-max outgrows a frame"
             ),
-            (pageCountMax > inFlightPerDeviceLow, "a page must outgrow inFlightPerDeviceLow"),
-            (unackedPerSessionMax <= unsettledPerShardMax, "one session outgrows its shard"),
-            (connectionsPerShardMax < 1 << 31, "connectionsPerShardMax is not below 2^31"),
-            (connectionsPerShardMax >= unauthenticatedPerShardMax, "unauthenticated > connections"),
+            (pageCountMax > inFlightPerDeviceLow, "page-count-max <= in-flight-per-device-low"),
+            (
+                unackedPerSessionMax <= unsettledPerShardMax,
+                "unacked-per-session-max > unsettled-per-shard-max"
+            ),
+            (connectionsPerShardMax < 1 << 31, "connections-per-shard-max is not below 2^31"),
+            (
+                connectionsPerShardMax >= unauthenticatedPerShardMax,
+                "unauthenticated-per-shard-max > connections-per-shard-max"
+            ),
             (
                 earlyAckBacklogMax <= unsettledPerShardMax,
-                "earlyAckBacklogMax > unsettledPerShardMax"
+                "early-ack-backlog-max > unsettled-per-shard-max"
             ),
             (
                 unauthenticatedPerShardMax >= unauthenticatedPerSourceMax,
-                "unauthenticatedPerSourceMax > unauthenticatedPerShardMax"
+                "unauthenticated-per-source-max > unauthenticated-per-shard-max"
             ),
             (
                 handshakesPerTurnMax <= handshakeBurstMax,
-                "handshakesPerTurnMax > handshakeBurstMax"
+                "handshakes-per-turn-max > handshake-burst-max"
             ),
-            (handshakesPerSecondMax <= 1 << 32, "handshakesPerSecondMax is more than 2^32"),
-            (handshakeBurstMax <= 1 << 32, "handshakeBurstMax is more than 2^32"),
+            (handshakesPerSecondMax <= 1 << 32, "handshakes-per-second-max is more than 2^32"),
+            (handshakeBurstMax <= 1 << 32, "handshake-burst-max is more than 2^32"),
             (
                 storeDepthMax >= 2 * unackedPerSessionMax,
-                "one session fills the store's queue: storeDepthMax < 2 × unackedPerSessionMax"
+                "one session fills the store's queue: store-depth-max < 2 × unacked-per-session-max"
             ),
-            (loginTokenLifetimeS < 1 << 32, "loginTokenLifetimeS is not below 2^32"),
-            (storeBatchMax <= storeDepthMax, "storeBatchMax > storeDepthMax"),
+            (loginTokenLifetimeS < 1 << 32, "login-token-lifetime-s is not below 2^32"),
+            (storeBatchMax <= storeDepthMax, "store-batch-max > store-depth-max"),
         ]
         return relations.first { !$0.0 }?.1
     }

@@ -1,7 +1,7 @@
 // A client's state in one SQLite file: what an app uses that has no database of its own.
 //
 // Invariant: after a commit that returned, the file has all of its changes, through an fsync; after one that
-// threw, none. The file is its owner's alone (mode 0600), holds secrets, and is one device's: another
+// threw, none or, when the disk was at fault, all of them. What `load` shows went through an fsync. The file is its owner's alone (mode 0600), holds secrets, and is one device's: another
 // account's or device's client is refused, and so is a second process.
 
 public import Client
@@ -36,6 +36,8 @@ public final class SQLiteClientStore: ClientStore {
             }
             try Self.migrator.migrate(queue)
             try queue.write { try Self.claim($0, owner: "\(jid.bare)/\(device)", path) }
+            // A process that was killed may have left a commit in the system's cache only.
+            try queue.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
         } catch {
             throw Self.storeError(error, path)
         }

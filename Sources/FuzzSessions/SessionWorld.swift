@@ -316,7 +316,7 @@ final class SessionWorld {
         post(message, from: from, to: .router(home(of: user)))
     }
 
-    func home(of user: Localpart) -> Int { Int(user.homeHash % UInt64(Self.routerCount)) }
+    func home(of user: Localpart) -> Int { user.home(among: Self.routerCount) }
 
     /// Puts a message into its link.
     func post(_ message: Carried, from: Place, to: Place) {

@@ -12,12 +12,18 @@ struct FuzzContexts: Sendable {
     let server: TLSContext
 
     /// Every way to detach; the first three with TLS 1.3, the last with whatever there is.
-    static let all: [FuzzContexts?] = {
+    static let all: [FuzzContexts] = {
         guard let files = CertificateFiles() else { preconditionFailure("no certificate") }
-        return [TLSDetachment.never, .afterHandshake, .afterTicket, .afterHandshake].enumerated()
-            .map { index, detachment in
-                try? FuzzContexts(files, detachment, minimumVersion: index == 3 ? .tls12 : .tls13)
-            }
+        do {
+            return try [
+                FuzzContexts(files, .never, minimumVersion: .tls13),
+                FuzzContexts(files, .afterHandshake, minimumVersion: .tls13),
+                FuzzContexts(files, .afterTicket, minimumVersion: .tls13),
+                FuzzContexts(files, .afterHandshake, minimumVersion: .tls12),
+            ]
+        } catch {
+            preconditionFailure("\(error)")
+        }
     }()
 
     private init(

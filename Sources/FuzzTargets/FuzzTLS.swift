@@ -10,7 +10,8 @@ internal import TLS
 
 /// Takes a script for a client and a server.
 public func fuzzTLS(_ bytes: UnsafeRawBufferPointer) {
-    guard let first = bytes.first, let contexts = FuzzContexts.all[Int(first) & 3] else { return }
+    guard let first = bytes.first else { return }
+    let contexts = FuzzContexts.all[Int(first) & 3]
     var script = RecordScript(bytes: [UInt8](bytes.dropFirst()))
     guard let client = try? FuzzEnd(client: contexts.client),
         let server = try? FuzzEnd(server: contexts.server)
@@ -31,14 +32,14 @@ public func fuzzTLS(_ bytes: UnsafeRawBufferPointer) {
 private func step(_ script: inout RecordScript, _ target: FuzzEnd, _ other: FuzzEnd) {
     switch script.next() % 8 {
     case 0:
-        target.isUndisturbed = false
+        disturb(target, other)
         target.receive(script.take(Int(script.next())))
     case 1:
         target.receive(other.takeOutput())
     case 2:
         var bytes = other.takeOutput()
         guard !bytes.isEmpty else { return }
-        target.isUndisturbed = false
+        disturb(target, other)
         for _ in 0...Int(script.next() % 4) {
             let position = Int(script.next()) << 8 | Int(script.next())
             bytes[position % bytes.count] ^= script.next()
@@ -53,8 +54,16 @@ private func step(_ script: inout RecordScript, _ target: FuzzEnd, _ other: Fuzz
     case 4: other.receive(target.takeOutput())
     case 5: other.send(script.take(Int(script.next())))
     case 6: target.send(script.take(Int(script.next())))
-    default: script.next() & 1 == 0 ? other.close() : target.close()
+    default:
+        disturb(target, other)
+        script.next() & 1 == 0 ? other.close() : target.close()
     }
+}
+
+/// From now on either end may fail.
+private func disturb(_ target: FuzzEnd, _ other: FuzzEnd) {
+    target.isUndisturbed = false
+    other.isUndisturbed = false
 }
 
 /// One connection and what must hold of it.
@@ -66,7 +75,7 @@ private final class FuzzEnd {
     private var output = ByteBuffer()
     private var hasFailed = false
     private var hasFacts = false
-    /// Whether it was given nothing but what the other end sent.
+    /// Whether neither end was closed or given anything but what the other sent.
     var isUndisturbed = true
 
     init(client context: TLSContext) throws(TLSError) {
@@ -109,6 +118,7 @@ private final class FuzzEnd {
             }
             precondition(hasFacts == (status != .handshaking), "status without facts")
         case .failure(let error):
+            precondition(!isUndisturbed, "undisturbed: \(error)")
             precondition(!hasFailed || error == .notOpen, "\(error) after the end")
             hasFailed = true
             precondition(!connection.isOpen, "failed and open")

@@ -42,6 +42,10 @@ struct TreeSource {
         case 3:
             let size = Self.sizes[Int(next() & 0x0F)]
             node.content = .bytes((0..<size).map { _ in next() })
+        case 4:
+            // As many as take a long list.
+            let child = Node(word(next()) ?? "x")
+            node.content = .nodes(Array(repeating: child, count: 250 + Int(next() & 0x3F)))
         default:
             var nodes: [Node] = []
             for _ in 0..<next() & 0x1F where offset < bytes.count && depth > 1 {

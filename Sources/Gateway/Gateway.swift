@@ -174,7 +174,7 @@ package final class Gateway: Sendable {
                 path: configuration.dataPath, limits: limits,
                 synthetic: configuration.acceptsBenchAccounts ? makeBenchAccounts() : nil,
                 expiry: expiry,
-                log: { logger.warning("store: \($0)") },
+                log: { logger.warning("\($0)") },
                 deliver: { shard, answers in mailboxes.deliver(answers, to: shard) })
         } catch {
             throw .store(error)
@@ -223,7 +223,7 @@ final class ShardDirectory: Sendable {
         guard !mailboxes.isEmpty else { return }
         func tell(homeOf user: Localpart, _ input: RouterInput) {
             // A step is bounded, and they are some way apart.
-            mailboxes[Int(user.homeHash % UInt64(mailboxes.count))].postAlways(.router(input))
+            mailboxes[user.home(among: mailboxes.count)].postAlways(.router(input))
         }
         for (owner, stanza) in expired.notices {
             tell(

@@ -104,10 +104,12 @@ extension Router {
     /// held back, and what came after it must not be taken before its session is told.
     private mutating func reopenLater(_ stanza: Unsettled, effects: inout [RouterEffect]) {
         guard let flow = stanza.place?.flow else { return }
-        let behind = pending.filter {
-            if case .stanza(let other) = $0.value { other.place?.flow == flow } else { false }
+        var last: UInt64?
+        for (ticket, purpose) in pending {
+            guard case .stanza(let other) = purpose, other.place?.flow == flow else { continue }
+            last = max(last ?? ticket, ticket)
         }
-        guard let last = behind.keys.max(), case .stanza(var other) = behind[last] else {
+        guard let last, case .stanza(var other) = pending[last] else {
             effects.append(.toStore(.reopen(flow), ticket: 0))
             return
         }

@@ -50,7 +50,7 @@ extension Router {
             where online.isAvailable && online.isOpen
                 && (reader == nil || reader == online.device)
             {
-                effects.append(.toSession(online.session, .deliver(payload)))
+                effects.append(.toSession(online.session, .news(payload)))
             }
         }
         if news.wantsReply && users[place].isAvailable {

@@ -101,7 +101,7 @@ package struct Router {
             guard let place = users.place(of: user) else { return }
             for online in users[place].sessions
             where online.isOpen && (device == nil || device == online.device) {
-                effects.append(.toSession(online.session, .deliver(payload)))
+                effects.append(.toSession(online.session, .news(payload)))
             }
         case .setAvailable(let device, let session, let isAvailable):
             setAvailable(device, session, isAvailable, at: unixSeconds, effects: &effects)

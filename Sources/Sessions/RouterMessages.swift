@@ -97,6 +97,8 @@ package enum SessionInput: Sendable {
     case bindFailed(LoginFailure)
     /// A node for its peer.
     case deliver([UInt8])
+    /// A node for its peer that may be lost: presence or a chat state.
+    case news([UInt8])
     /// Its stanza is safe.
     case accepted(StanzaKey, recipient: Localpart, device: UInt8?)
     /// Its stanza was refused.

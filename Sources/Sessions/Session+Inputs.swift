@@ -24,7 +24,7 @@ extension Session {
             hasSiblings = true
         case .bindFailed(let failure):
             failLogin(failure, in: environment, output: &output, effects: &effects)
-        case .deliver(let payload):
+        case .deliver(let payload), .news(let payload):
             deliver(payload, in: environment, output: &output)
         case .accepted(let key, let recipient, let device):
             answered()
@@ -45,12 +45,12 @@ extension Session {
         case .pageFailed:
             pageFailed(at: moment, in: environment, output: &output, effects: &effects)
         case .contacts(let iq, let contacts):
-            answered()
+            answered(Self.contactsWeight)
             StanzaWriter.contacts(
                 iq, contacts, into: &environment.node, context: environment.context)
             finishNode(in: environment, output: &output, isCompressible: true)
         case .contactsRefused(let iq, let condition):
-            answered()
+            answered(Self.contactsWeight)
             send(in: environment, output: &output) { node, context in
                 StanzaWriter.refusal(
                     ofIQ: iq, condition, after: environment.retryAfterS, into: &node,
@@ -61,10 +61,13 @@ extension Session {
         }
     }
 
-    /// One answer fewer is awaited.
-    private mutating func answered() {
-        precondition(unackedCount > 0, "an answer that nobody awaits")
-        unackedCount -= 1
+    /// An answer about contacts costs the store and the wire as much as so many acks.
+    static let contactsWeight: UInt32 = 64
+
+    /// An answer fewer is awaited.
+    private mutating func answered(_ weight: UInt32 = 1) {
+        precondition(unackedCount >= weight, "an answer that nobody awaits")
+        unackedCount -= weight
     }
 
     /// What comes behind a message that may be taken later must not be taken before it.

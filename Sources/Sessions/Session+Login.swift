@@ -96,7 +96,7 @@ extension Session {
         _ stanza: Stanza, _ bytes: RawSpan, _ environment: SessionEnvironment
     ) -> UInt8? {
         guard let value = stanza.device else { return nil }
-        let reader = NodeReader(bytes, context: environment.context)
+        let reader = NodeReader(validated: bytes, context: environment.context)
         return reader.number(of: value).flatMap { UInt8(exactly: $0) }
     }
 
@@ -105,7 +105,8 @@ extension Session {
         _ stanza: Stanza, _ bytes: RawSpan, _ environment: SessionEnvironment
     ) -> PresetOffer? {
         guard let value = stanza.deflate else { return PresetOffer.nothing }
-        return PresetOffer(NodeReader(bytes, context: environment.context).string(of: value))
+        return PresetOffer(
+            NodeReader(validated: bytes, context: environment.context).string(of: value))
     }
 
     /// A login node's content, in whatever form it was written.
@@ -117,7 +118,7 @@ extension Session {
             return bytes.extracting(range).withUnsafeBytes { [UInt8]($0) }
         case .value(let value):
             return Array(
-                NodeReader(bytes, context: environment.context).string(of: value).utf8)
+                NodeReader(validated: bytes, context: environment.context).string(of: value).utf8)
         case .nodes, nil:
             return nil
         }

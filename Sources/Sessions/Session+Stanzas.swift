@@ -22,9 +22,11 @@ extension Session {
             swap(&inflated, &environment.inflated)
         }
         do {
+            // Strangers get no more room by compressing.
+            let limits = environment.limits
             try environment.contexts.inflate(
                 payload, compression, into: &inflated,
-                sizeMax: environment.limits.inflatedSizeMax)
+                sizeMax: isOnline ? limits.inflatedSizeMax : limits.frameSizeMaxBeforeLogin)
         } catch {
             throw error.streamError
         }
@@ -88,7 +90,7 @@ extension Session {
         case .ack:
             refusal = ack(stanza, device, &effects)
         case .presence:
-            refusal = presence(stanza, device, &effects)
+            refusal = presence(stanza, environment)
         case .chatstate:
             refusal = chatstate(stanza, bytes, device, environment, &effects)
         case .iq:
@@ -202,14 +204,13 @@ extension Session {
     }
 
     private func presence(
-        _ stanza: Stanza, _ device: DeviceAddress, _ effects: inout [SessionEffect]
+        _ stanza: Stanza, _ environment: SessionEnvironment
     ) -> StanzaCondition? {
         guard stanza.to == nil else { return .featureNotImplemented }
         guard stanza.allows([.id, .type]), stanza.content == nil,
             stanza.typeValue == nil || stanza.type == .unavailable
         else { return .badRequest }
-        effects.append(
-            .toRouter(home: device.user, .setAvailable(device, address, stanza.typeValue == nil)))
+        environment.availability = stanza.typeValue == nil
         return nil
     }
 
@@ -257,7 +258,7 @@ extension Session {
                     stanza, bytes, context: environment.context,
                     countMax: environment.limits.contactChangesPerIQMax)
             else { return .badRequest }
-            unackedCount += 1
+            unackedCount += Self.contactsWeight
             let request = ContactsRequest(
                 device: device, session: address, iq: id, add: changes.add, remove: changes.remove)
             effects.append(.toRouter(home: device.user, .contacts(request)))

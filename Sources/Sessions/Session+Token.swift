@@ -11,7 +11,7 @@ extension Session {
         _ stanza: Stanza, _ bytes: RawSpan, _ environment: SessionEnvironment
     ) -> Bool {
         guard stanza.mechanism == nil, let value = stanza.mechanismValue else { return false }
-        let reader = NodeReader(bytes, context: environment.context)
+        let reader = NodeReader(validated: bytes, context: environment.context)
         return reader.string(of: value) == LoginToken.mechanism
     }
 
@@ -125,7 +125,7 @@ enum ResumeList {
             (1...WireLimits.resumeCountMax).contains(count)
         else { return nil }
         var keys: [StanzaKey] = []
-        var reader = NodeReader(bytes, context: context).reader(at: stanza.contentOffset)
+        var reader = NodeReader(validated: bytes, context: context).reader(at: stanza.contentOffset)
         do {
             _ = try reader.readContent()
             for _ in 0..<count {

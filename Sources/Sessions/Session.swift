@@ -82,7 +82,19 @@ package struct Session {
             end(error, in: environment, output: &output, effects: &effects)
             used = bytes.byteCount
         }
+        announceAvailability(environment, &effects)
         return used
+    }
+
+    /// Tells of the last presence in what was read: each change goes to all contacts, and sixteen bytes would
+    /// make hundreds of messages.
+    private func announceAvailability(
+        _ environment: SessionEnvironment, _ effects: inout [SessionEffect]
+    ) {
+        guard let isAvailable = environment.availability else { return }
+        environment.availability = nil
+        guard let device else { return }
+        effects.append(.toRouter(home: device.user, .setAvailable(device, address, isAvailable)))
     }
 
     /// The prologue or one frame; 0 when it has not come whole.

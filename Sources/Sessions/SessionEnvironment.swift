@@ -20,6 +20,8 @@ package final class SessionEnvironment {
     var inflated = ByteBuffer()
     /// The node being written. Empty between nodes.
     var node = ByteBuffer()
+    /// What the session that is reading has said last of its presence. Nil between sessions.
+    var availability: Bool?
     /// Counts our own pings, for their ids.
     var pingCount: UInt32 = 0
     /// How many frames arrived and left, for the metrics.

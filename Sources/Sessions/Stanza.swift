@@ -66,7 +66,7 @@ struct Stanza {
 
     /// Reads the head of an already validated node.
     init(_ bytes: RawSpan, context: WireContext) throws(WireError) {
-        var reader = NodeReader(bytes, context: context)
+        var reader = NodeReader(validated: bytes, context: context)
         let head = try reader.readHead()
         tag = reader.token(of: head.tag)
         for _ in 0..<head.attributeCount {
@@ -179,7 +179,7 @@ struct ContactChanges {
     /// Reads `[contacts [contact jid=… [type="remove"]]*]`; nil when it is anything else.
     init?(_ stanza: Stanza, _ bytes: RawSpan, context: WireContext, countMax: Int) {
         guard case .nodes(1) = stanza.content else { return nil }
-        var reader = NodeReader(bytes, context: context).reader(at: stanza.contentOffset)
+        var reader = NodeReader(validated: bytes, context: context).reader(at: stanza.contentOffset)
         do {
             _ = try reader.readContent()
             let contacts = try reader.readHead()

@@ -39,13 +39,13 @@ final class SimulatedGateway {
     /// Tells the homes of those whose messages have expired.
     private func expired(_ expired: Expired) {
         for (owner, stanza) in expired.notices {
-            let shard = shards[Int(owner.user.homeHash % UInt64(shards.count))]
+            let shard = shards[owner.user.home(among: shards.count)]
             shard.mailbox.append(
                 .router(.stored(stanza, for: owner.user, devices: [owner.device])))
             shard.wake()
         }
         for user in expired.uncertain.sorted() {
-            let shard = shards[Int(user.homeHash % UInt64(shards.count))]
+            let shard = shards[user.home(among: shards.count)]
             shard.mailbox.append(.router(.mayWait(for: user)))
             shard.wake()
         }

@@ -185,7 +185,7 @@ extension SimulatedShard {
     }
 
     func send(_ mail: Mail, toHomeOf user: Localpart) {
-        send(mail, to: Int(user.homeHash % UInt64(gateway.shards.count)))
+        send(mail, to: user.home(among: gateway.shards.count))
     }
 
     private func send(_ mail: Mail, to shard: Int) {

@@ -111,7 +111,7 @@ extension World {
             : .revokeTokens(of: order.user, device: order.device)
         guard let gateway,
             gateway.store.submit(
-                change, home: Int(order.user.homeHash % UInt64(gateway.shards.count)))
+                change, home: order.user.home(among: gateway.shards.count))
         else {
             schedule.add(.order, at: now + Self.orderPauseUs)
             return

@@ -41,6 +41,8 @@ package final class MemoryStore: MessageStore, AccountStore {
         set { retry.withLock { $0 = newValue } }
     }
 
+    package var isFailing: Bool { retryAt > Instant(milliseconds: 0) }
+
     package func close() {
         commit()
         state.withLock { $0.isClosed = true }

@@ -48,6 +48,10 @@ package protocol AccountStore: AnyObject, Sendable {
     func change(_ change: AccountChange, home: Int?) throws(StoreError)
     /// Every account, in order of their names. O(accounts).
     func accounts() throws(StoreError) -> [Localpart]
+    /// Whether the database has failed and has not been opened again since. Any thread.
+    var isFailing: Bool { get }
+    /// Requests that wait for the writer. Any thread.
+    var waitingCount: Int { get }
 }
 
 extension AccountStore {

@@ -112,6 +112,9 @@ final class WorkQueue<Element: Sendable>: Sendable {
         return pushed
     }
 
+    /// How many wait. Any thread.
+    var count: Int { monitor.withLock { $0.elements.count + $0.carriedCount } }
+
     /// Refuses elements from now on; the consumer gets those that wait.
     func close() {
         monitor.withLock { $0.isClosed = true }

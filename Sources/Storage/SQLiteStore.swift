@@ -88,6 +88,12 @@ package final class SQLiteStore: MessageStore, AccountStore {
         return Instant(milliseconds: max(full, failing))
     }
 
+    package var isFailing: Bool {
+        writer.retryAt.load(ordering: .relaxed) != 0  // advice, too
+    }
+
+    package var waitingCount: Int { writerWork.count }
+
     package func close() {
         // The writer last: the last connection to close empties the log.
         readerWork.close()

@@ -4,6 +4,7 @@
 //
 // A class, because OpenSSL's callbacks point at it. Invariant: `bio` is both the read and the write side of `ssl`, which owns its references.
 
+internal import Base
 internal import COpenSSL
 
 /// One end of a TLS connection inside OpenSSL.
@@ -22,12 +23,15 @@ final class HandshakeEngine: @unchecked Sendable {
     var facts: HandshakeFacts?
     /// What the record layer needs that is to take over.
     var watch = RecordWatch()
+    /// A server's look at what its client sends in clear; nil on a client.
+    private var helloGuard: ClientHelloGuard?
 
     /// A server's end.
     static func server(_ context: TLSContext) throws(TLSError) -> HandshakeEngine {
         precondition(context.role == .server, "a client's context for a server")
         let engine = try HandshakeEngine(context, expectedName: nil)
         SSL_set_accept_state(engine.ssl)
+        engine.helloGuard = ClientHelloGuard()
         return engine
     }
 
@@ -80,6 +84,17 @@ final class HandshakeEngine: @unchecked Sendable {
         guard SSL_set1_host(ssl, serverName) == 1,
             tern_SSL_set_tlsext_host_name(ssl, serverName) == 1
         else { throw .configuration("server name: \(DrainedErrors().text)") }
+    }
+
+    /// Refuses a ClientHello that is too large before OpenSSL makes room for it. Appends the alert.
+    func refuseHuge(
+        _ input: UnsafeRawBufferPointer, output: inout ByteBuffer
+    ) throws(TLSError) {
+        let isTLS13 = SSL_version(ssl) == TLS1_3_VERSION
+        guard let size = helloGuard?.oversize(in: input, isTLS13: isTLS13) else { return }
+        // A record with a fatal illegal_parameter (RFC 8446, section 6), as OpenSSL answers those it refuses.
+        output.append([21, 3, 3, 0, 2, 2, 47])
+        throw .handshakeFailed("a ClientHello of \(size) bytes")
     }
 
     /// Takes the handshake as far as the input goes; whether it is over. On an error the output holds

@@ -61,6 +61,7 @@ package struct TLSConnection: ~Copyable, Sendable {
         var rest = ciphertext
         if let engine {
             do {
+                if !engine.isOpen { try engine.refuseHuge(ciphertext, output: &output) }
                 rest = try Transfer.between(ciphertext, &output) { (transfer) throws(TLSError) in
                     if !engine.isOpen { try continueHandshake(engine, &transfer, ciphers) }
                     if engine.isOpen, records == nil {

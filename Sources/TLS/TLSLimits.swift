@@ -22,6 +22,8 @@ enum TLSLimits {
     static let protocolNameSizeMax = 255
     /// Bytes one exporter call gives: 255 blocks of SHA-256, HKDF's maximum (RFC 5869).
     static let exporterSizeMax = 255 * 32
+    /// Bytes of a ClientHello: the largest of today's, with a hybrid group, has about 2,000.
+    static let clientHelloSizeMax = 16_384
     /// Certificates of one server: each is asked for its names at the start only.
     static let certificateCountMax = 64
     /// Tickets after one handshake; a client needs no more than it opens connections at a time.

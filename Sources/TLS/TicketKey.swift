@@ -86,7 +86,8 @@ public enum TicketKeyFile {
         for (index, line) in lines.enumerated().dropFirst() {
             if line.isEmpty || line.hasPrefix("#") { continue }
             let fields = line.split(separator: " ", omittingEmptySubsequences: false)
-            guard fields.count == 2, let startsAt = UInt64(fields[0]),
+            // Sums with lifetimes must not overflow.
+            guard fields.count == 2, let startsAt = UInt64(fields[0]), startsAt <= Int64.max,
                 let bytes = decoded(fields[1]),
                 let key = TicketKey(startsAt: startsAt, bytes: bytes)
             else { throw .malformedLine(index + 1) }

@@ -85,13 +85,14 @@ public final class TicketKeyRing: Sendable {
     /// Seconds since the key that seals began.
     public var sealingKeyAgeS: UInt64 {
         let now = now()
-        return sealingKey.map { now - $0.startsAt } ?? 0
+        return sealingKey(at: now).map { now - $0.startsAt } ?? 0
     }
 
     /// The key that seals now; nil only if the clock went back behind the first one's time.
-    var sealingKey: TicketKey? {
-        let now = now()
-        return state.withLock { state in state.keys.last { $0.startsAt <= now } }
+    var sealingKey: TicketKey? { sealingKey(at: now()) }
+
+    private func sealingKey(at now: UInt64) -> TicketKey? {
+        state.withLock { state in state.keys.last { $0.startsAt <= now } }
     }
 
     /// The key with this name, if it still opens tickets.

@@ -21,6 +21,16 @@ package enum WireLimits {
     package static let frameSizeMin = 2
     /// Bytes that one frame may inflate to.
     package static let inflatedSizeMax = 262_144
+    /// How many times its own size a compressed payload may inflate to: what compresses better than this
+    /// costs its sender next to nothing and its reader all. Text reaches 3 to 10.
+    package static let inflationRatioMax = 64
+    /// Bytes to which a compressed payload may inflate whatever its own size.
+    package static let inflatedSizeAlways = 16_384
+
+    /// Bytes that so many compressed ones may inflate to.
+    package static func inflatedSizeMax(ofCompressed size: Int) -> Int {
+        max(inflatedSizeAlways, inflationRatioMax * size)
+    }
     /// Bytes from which on zlib pays.
     package static let deflateSizeMin = 512
     /// Bytes from which on deflate with a preset dictionary pays.

@@ -12,6 +12,7 @@ enum ExitStatus: Int32 {
     case noInput = 66
     case unavailable = 69
     case internalError = 70
+    case noOutput = 74
     case protocolError = 76
     case notAuthorised = 77
     case interrupted = 130
@@ -72,10 +73,11 @@ func say(_ line: String) {
     writeAll(Array((line + "\n").utf8), to: STDOUT_FILENO)
 }
 
-/// Writes all bytes; gives up when the descriptor is broken.
-func writeAll(_ bytes: [UInt8], to descriptor: Int32) {
+/// Writes all bytes; false, and nothing more, when the descriptor is broken or the disk full.
+@discardableResult
+func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
     var offset = 0
-    bytes.withUnsafeBytes { raw in
+    return bytes.withUnsafeBytes { raw in
         while offset < raw.count, let base = raw.baseAddress {
             let count = write(descriptor, base + offset, raw.count - offset)
             if count > 0 {
@@ -84,9 +86,10 @@ func writeAll(_ bytes: [UInt8], to descriptor: Int32) {
                 var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
                 _ = poll(&entry, 1, 1_000)
             } else if errno != EINTR {
-                return
+                return false
             }
         }
+        return true
     }
 }
 

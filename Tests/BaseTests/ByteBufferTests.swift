@@ -50,6 +50,6 @@ import Testing
     @Test func aBrokenRelationIsNamed() {
         var limits = Limits()
         limits.inFlightPerDeviceLow = limits.inFlightPerDeviceMax
-        #expect(limits.validate()?.contains("inFlightPerDeviceLow") == true)
+        #expect(limits.validate()?.contains("in-flight-per-device-low") == true)
     }
 }

@@ -338,7 +338,15 @@ struct IncomingTests {
             Node("expires", ["from": from, "id": "U5", "type": "error"]))
         #expect(bench.takeEvents() == [])
         #expect(try bench.receive().isEmpty)
-        // What waits in the queue is taken off it.
+        // A tag too long for an answer is no kind of stanza.
+        try bench.deliver(
+            Node(String(repeating: "x", count: 60_000), ["from": from, "id": "U7", "t": "7"]))
+        #expect(try bench.receive().isEmpty)
+        // What waits in the queue is taken off it; also what pretends to be the server's refusal.
+        try bench.deliver(
+            Node("message", ["from": from, "id": "U8", "t": "7", "type": "error"], [Node("body")]))
+        #expect(
+            try bench.receive() == [Node("ack", ["class": "message", "id": "U8", "to": from])])
         try bench.deliver(Node("call", ["from": from, "id": "U6", "t": "7"]))
         #expect(bench.takeEvents() == [])
         #expect(

@@ -73,7 +73,7 @@ import Wire
         let status = try server.status()
         #expect((status["handshakes-delayed"] ?? 0) >= 10)
         #expect(status["handshakes-waiting"] == 0 && status["handshakes-in-flight"] == 25)
-        #expect(longestWaitMs < 1_000)
+        #expect(longestWaitMs < 5_000)
         try server.stop()
     }
 
@@ -105,13 +105,59 @@ import Wire
         try server.stop()
     }
 
+    /// The costly step waits its turn also when its ClientHello comes in pieces.
+    @Test func aHelloInPiecesWaitsItsTurn() throws {
+        let server = try TestServer(configuration: "shards = 1")
+        let context = try TLSContext(client: TLSClientConfiguration(caPath: server.ca))
+        var hello = ByteBuffer()
+        var tls = try TLSConnection(client: context, serverName: "localhost")
+        try tls.start(output: &hello, ciphers: RecordCiphers())
+        let bytes = hello.copy()
+        let box = try connect(server)
+        for (index, byte) in bytes.enumerated() {
+            #expect(withUnsafeBytes(of: byte) { box.socket.write($0) } == .bytes(1))
+            if index == 0 { try server.waitForStatus("handshakes-in-flight", 1) }
+            if index % 32 == 0 { usleep(1_000) }
+        }
+        let deadline = Date().addingTimeInterval(20)
+        while !isAnswered(box), Date() < deadline { usleep(1_000) }
+        let status = try server.status()
+        #expect(Date() < deadline && (status["handshakes-delayed"] ?? 0) >= 1)
+        #expect(status["handshakes-in-flight"] == 1 && status["handshakes-waiting"] == 0)
+        try server.stop()
+    }
+
+    /// One that has failed holds nobody up while its last words go out.
+    @Test func aFailedHandshakeMakesRoomAtOnce() throws {
+        let server = try TestServer(
+            configuration: """
+                shards = 1
+                [limits]
+                handshakes-in-flight-per-shard-max = 1
+                close-timeout-ms = 20000
+                """)
+        // A ClientHello of 131,396 bytes, as its first nine say.
+        let box = try connect(server)
+        let head: [UInt8] = [22, 3, 1, 0, 4, 1, 2, 1, 0x44]
+        #expect(head.withUnsafeBytes { box.socket.write($0) } == .bytes(9))
+        try server.waitForStatus("handshakes-failed", 1)
+        let status = try server.status()
+        #expect(status["handshakes-in-flight"] == 0 && status["connections"] == 1)
+        let deadline = Date().addingTimeInterval(10)
+        while !isAnswered(box), Date() < deadline { usleep(1_000) }
+        #expect(Date() < deadline, "no alert")
+        _ = try RawClient(port: server.port, ca: server.ca)
+        #expect(server.logged.contains("a ClientHello of 131396 bytes"))
+        try server.stop()
+    }
+
     @Test func waitingEndsWithTheDeadline() throws {
         let server = try TestServer(
             configuration: """
                 shards = 1
                 [limits]
                 handshakes-in-flight-per-shard-max = 1
-                handshake-timeout-ms = 800
+                handshake-timeout-ms = 3000
                 """)
         let waiting = try hellos(server, 4)
         try server.waitForStatus("handshakes-waiting", 3)

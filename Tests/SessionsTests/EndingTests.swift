@@ -12,7 +12,7 @@ extension World {
     /// An operator's order, whose news go to the user's home.
     func order(_ change: AccountChange) throws {
         let user = try #require(change.eviction?.user)
-        try store.change(change, home: Int(user.homeHash % UInt64(routers.count)))
+        try store.change(change, home: user.home(among: routers.count))
         commit()
     }
 

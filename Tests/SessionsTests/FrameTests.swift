@@ -7,7 +7,7 @@ import Wire
 
 @Suite struct FrameTests {
     private func deflated(_ bytes: [UInt8]) throws -> [UInt8] {
-        var deflater = Deflater()
+        var deflater = Deflater(isBounded: false)
         var output = ByteBuffer()
         try #require(deflater.deflate(bytes.span.bytes, into: &output))
         return output.copy()
@@ -41,9 +41,19 @@ import Wire
             #expect(world.take(alice).map(\.condition) == ["policy-violation"])
             #expect(world.isClosed(alice))
         }
+        // Many times its own size: what costs its sender nothing.
+        let dense = try world.online("alice")
+        let zeros = try deflated([UInt8](repeating: 0, count: world.limits.inflatedSizeMax))
+        world.send(frame(flags: 2, zeros), from: dense)
+        #expect(world.take(dense).map(\.condition) == ["policy-violation"])
         // As much as is allowed, but no node.
         let alice = try world.online("alice")
-        let bytes = try deflated([UInt8](repeating: 0, count: world.limits.inflatedSizeMax))
+        var generator = SeededGenerator(state: 7)
+        let mixed = (0..<world.limits.inflatedSizeMax).map {
+            $0 % 8 == 0 ? UInt8.random(in: 0...255, using: &generator) : 0
+        }
+        let bytes = try deflated(mixed)
+        #expect(64 * bytes.count > mixed.count)
         world.send(frame(flags: 2, bytes), from: alice)
         #expect(world.take(alice).map(\.condition) == ["bad-format"])
     }
@@ -52,6 +62,16 @@ import Wire
         let world = try World()
         let peer = world.connect()
         let bytes = try deflated([UInt8](repeating: 0, count: world.limits.inflatedSizeMax + 1))
+        world.send(Prologue.bytes + frame(flags: 2, bytes), from: peer)
+        #expect(world.take(peer).map(\.condition) == ["policy-violation"])
+    }
+
+    /// A stranger has the room that it has without compression.
+    @Test func compressionMakesNoRoomBeforeLogin() throws {
+        let world = try World()
+        let peer = world.connect()
+        let size = world.limits.frameSizeMaxBeforeLogin + 1
+        let bytes = try deflated([UInt8](repeating: 0, count: size))
         world.send(Prologue.bytes + frame(flags: 2, bytes), from: peer)
         #expect(world.take(peer).map(\.condition) == ["policy-violation"])
     }

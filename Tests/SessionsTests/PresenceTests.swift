@@ -115,6 +115,20 @@ import Wire
     }
 
     /// A newer session of the same device is as available as the older one was.
+    /// What came in one read has one outcome: sixteen bytes must not make a message for each contact.
+    @Test func manyChangesAtOnceAreTheLastOne() throws {
+        let world = try world(mutual: ["alice", "bob"])
+        let alice = try world.online("alice")
+        let bob = try world.online("bob")
+        for peer in [alice, bob] { try world.send(available, from: peer) }
+        _ = (world.take(alice), world.take(bob))
+        let toggle = try world.frame(unavailable) + world.frame(available)
+        world.send(Array(repeating: toggle, count: 500).flatMap { $0 }, from: alice)
+        #expect(news(world, bob).isEmpty)
+        world.send(try world.frame(available) + world.frame(unavailable), from: alice)
+        #expect(news(world, bob) == ["alice@tern.example unavailable"])
+    }
+
     @Test func aReplacedSessionStaysAvailable() throws {
         let world = try world(mutual: ["alice", "bob"])
         let alice = try world.online("alice")
@@ -234,6 +248,8 @@ import Wire
             try world.send(
                 contacts("\(start)", add: Array(all[start..<min(start + 100, count)])), from: alice)
         }
+        // After eight the session is not read until there is an answer.
+        world.commit()
         world.commit()
         #expect(names(world.take(alice).last).count == count)
     }

@@ -9,7 +9,7 @@ import Wire
     private let text = "are you still at work? we are waiting for you at the station"
 
     private func deflated(_ payload: [UInt8]) throws -> [UInt8] {
-        var deflater = Deflater(.preset(.version1), sizeMin: 1)
+        var deflater = Deflater(.preset(.version1), sizeMin: 1, isBounded: false)
         var output = ByteBuffer()
         try #require(deflater.deflate(payload.span.bytes, into: &output))
         return output.copy()
@@ -188,8 +188,11 @@ import Wire
             (sizeMax - 1, "bad-format"), (sizeMax, "bad-format"), (sizeMax + 1, "policy-violation"),
             (16 << 20, "policy-violation"),
         ] {
-            spoiled.append((try deflated([UInt8](repeating: 0, count: size)), condition))
+            // Not so uniform that the ratio speaks first.
+            let content = (0..<size).map { $0 % 8 == 0 ? UInt8.random(in: 0...255) : 0 }
+            spoiled.append((try deflated(content), condition))
         }
+        spoiled.append((try deflated([UInt8](repeating: 0, count: 20_000)), "policy-violation"))
         for (bytes, condition) in spoiled {
             let alice = try world.online("alice", deflate: "1")
             world.send(presetFrame(bytes), from: alice)

@@ -113,6 +113,22 @@ import Wire
         #expect(world.take(alice).count == 1)
     }
 
+    /// A domain without a user spells the word, too; passed on, its recipient would take it for a refusal
+    /// of the server's and never answer it.
+    @Test(arguments: ["fa 00 1f", "fa 00 fc 05 65 72 72 6f 72", "fc 05 65 72 72 6f 72"])
+    func aTypeIsWhatItSpells(_ type: String) throws {
+        let world = try World()
+        let alice = try world.online("alice")
+        let bob = try world.online("bob")
+        let node = "f8 08 04 0a fa fc 03 62 6f 62 03 0c fc 01 31 0d \(type) f8 01 f8 01 13"
+        let bytes = node.split(separator: " ").compactMap { UInt8($0, radix: 16) }
+        #expect(Token.error.rawValue == 0x1F)
+        world.send(frame(flags: 0, bytes), from: alice)
+        world.commit()
+        #expect(world.take(bob).isEmpty && world.take(alice).isEmpty && !world.isClosed(alice))
+        #expect(world.store.waitingCount == 0)
+    }
+
     @Test func aChatStateIsNeverStored() throws {
         let world = try World()
         let alice = try world.online("alice")

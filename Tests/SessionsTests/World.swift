@@ -267,7 +267,7 @@ final class World {
         }
     }
 
-    private func home(_ user: Localpart) -> Int { Int(user.homeHash % UInt64(routers.count)) }
+    private func home(_ user: Localpart) -> Int { user.home(among: routers.count) }
 
     private func ask(_ request: StoreRequest, ticket: UInt64, shard: Int) {
         if store.submit(request, ticket: ticket, shard: shard) { return }

@@ -43,6 +43,7 @@ import Wire
         limits.fullPauseMs = 60_000
         let harness = try Harness(.sqlite, directory: directory, limits: limits)
         #expect(harness.store.retryAt == Instant(milliseconds: 0))
+        #expect(!harness.store.isFailing)
         let request = StoreRequest.readPage(try device("bob/0"), after: 0, countMax: 1)
         var isRefused = false
         for _ in 0..<1_000_000 where !isRefused { isRefused = harness.submit(request) == nil }
@@ -161,6 +162,7 @@ import Wire
             try database.inTransaction(.immediate) {
                 try harness.settle("1", at: "bob/0")
                 failed = try harness.enqueue("3", to: "bob").isFailed
+                #expect(harness.store.isFailing && harness.store.waitingCount == 0)
                 return .rollback
             }
             return failed

@@ -52,6 +52,7 @@ private func refusal(_ text: String) -> TicketKeyFileError? {
             "7", "7 ", " ", "x \(lines[1])", "-1 " + lines[1].dropFirst(2),
             String(lines[1].dropLast()), lines[1] + "A", lines[1] + " more", "7 " + lines[1],
             "7 " + String(repeating: "=", count: 108),
+            "9223372036854775808 " + lines[1].dropFirst(2),
         ] {
             #expect(refusal(good + bad + "\n") == .malformedLine(4), "\(bad)")
         }

@@ -120,8 +120,8 @@ import Wire
         return Array(all.dropFirst())
     }
 
-    private func deflate(_ bytes: [UInt8]) throws -> [UInt8] {
-        var deflater = Deflater()
+    private func deflate(_ bytes: [UInt8], isBounded: Bool = true) throws -> [UInt8] {
+        var deflater = Deflater(isBounded: isBounded)
         var output = ByteBuffer()
         let isSmaller = deflater.deflate(bytes.span.bytes, into: &output)
         try #require(isSmaller)
@@ -130,7 +130,11 @@ import Wire
 
     @Test func outputIsBoundedAtTheByte() throws {
         for size in [512, 65_537, 262_144] {
-            let compressed = try deflate([UInt8](repeating: 0x33, count: size))
+            var generator = SeededGenerator(state: 5)
+            let content = (0..<size).map {
+                $0 % 16 == 0 ? UInt8.random(in: 0...255, using: &generator) : 0x33
+            }
+            let compressed = try deflate(content)
             #expect(try inflate(compressed, sizeMax: size).count == size)
             #expect(try inflate(compressed, sizeMax: size + 1).count == size)
             #expect(throws: WireError.inflatedSizeExceeded) {
@@ -138,6 +142,26 @@ import Wire
             }
             #expect(throws: WireError.inflatedSizeExceeded) { try inflate(compressed, sizeMax: 0) }
         }
+    }
+
+    /// What compresses too well is not compressed, and refused when somebody did.
+    @Test func theRatioIsBounded() throws {
+        var deflater = Deflater()
+        var output = ByteBuffer()
+        let zeros = [UInt8](repeating: 0, count: WireLimits.inflatedSizeAlways + 1)
+        let isSmaller = deflater.deflate(zeros.span.bytes, into: &output)
+        #expect(!isSmaller && output.isEmpty)
+        let allowed = try deflate(Array(zeros.dropLast()))
+        #expect(try inflate(allowed).count == WireLimits.inflatedSizeAlways)
+        let bomb = try deflate(zeros, isBounded: false)
+        #expect(zeros.count > WireLimits.inflatedSizeMax(ofCompressed: bomb.count))
+        #expect(throws: WireError.inflatedSizeExceeded) { try inflate(bomb) }
+        // Empty stored blocks behind zlib's header make it larger, and so readable.
+        let empty: [UInt8] = [0x00, 0x00, 0x00, 0xFF, 0xFF]
+        let padding = Array(repeating: empty, count: 60).flatMap { $0 }
+        let padded = bomb.prefix(2) + padding + bomb.dropFirst(2)
+        #expect(zeros.count <= WireLimits.inflatedSizeMax(ofCompressed: padded.count))
+        #expect(try inflate(Array(padded)) == zeros)
     }
 
     @Test func theStreamEndsWithTheInput() throws {

@@ -24,6 +24,7 @@ def body():
         began = time.monotonic()
         load.wait_for_flow()
         recoveries.append(time.monotonic() - began)
+        gateway.status()  # the admin socket, too
     report = load.finish()
     gateway.stop()
     run.finish(

@@ -86,6 +86,8 @@ extension ClientSession {
         switch node.tag {
         case "iq": receiveIQ(node, output: &output)
         case "ack" where !isError: receiveAck(node)
+        // With a time it waited in the queue: no refusal of the server's, whatever it says it is.
+        case "message" where isError && node["t"] != nil: answerUnknown(node, output: &output)
         case "message" where isError, "receipt" where isError: receiveError(node, at: moment)
         case "message": receiveMessage(node)
         case "forwarded": receiveCopy(node, output: &output)
@@ -102,7 +104,7 @@ extension ClientSession {
     /// one that waits in the queue it is taken off it, or it would come again for ever.
     private mutating func answerUnknown(_ node: Node, output: inout ByteBuffer) {
         guard let from = node.jid("from"), from.device != nil, let id = node.stanzaID("id"),
-            isOnline
+            isOnline, node.tag.utf8.count <= WireLimits.wordSizeMax
         else { return }
         let attributes = [
             Attribute(key: "class", value: node.tag), Attribute(key: "id", value: id.text),
@@ -176,8 +178,9 @@ extension ClientSession {
         }
         let isRead = node["type"] == "read"
         let key = SeenKey(from: from, id: id, kind: isRead ? .read : .delivered)
+        // Also for one that is known: the message may have been posted again since, with its id.
+        advance(id, to: isRead ? .read : .delivered)
         if remember(key) {
-            advance(id, to: isRead ? .read : .delivered)
             emit(isRead ? .read(id, by: from) : .delivered(id, by: from))
         }
         answer(key, output: &output)
@@ -189,10 +192,8 @@ extension ClientSession {
             return
         }
         let key = SeenKey(from: from, id: id, kind: .expired)
-        if remember(key) {
-            advance(id, to: .expired)
-            emit(.expired(id, for: from))
-        }
+        advance(id, to: .expired)
+        if remember(key) { emit(.expired(id, for: from)) }
         answer(key, output: &output)
     }
 

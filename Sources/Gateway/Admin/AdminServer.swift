@@ -8,18 +8,17 @@ internal import Logging
 internal import Reactor
 internal import Sessions
 internal import Storage
-internal import Synchronization
 internal import TLS
 internal import Wire
 
 /// Serves `admin.sock`.
 final class AdminServer: Sendable {
     private static let requestTimeoutMs: UInt64 = 5_000
+    private static let acceptPauseMs: UInt64 = 100
 
     private let socket: Socket
     private let path: String
     private let thread: Lock<ShardThread?>
-    private let isStopping = Atomic<Bool>(false)
     private let wakeup: Wakeup
     private let domain: String
     private let acceptsBenchAccounts: Bool
@@ -28,6 +27,7 @@ final class AdminServer: Sendable {
     private let mailboxes: ShardDirectory
     private let tls: GatewayTLS
     private let logger: Logger
+    private let startedAt = MonotonicClock.now()
 
     /// Listens on `path` and starts the thread.
     init(
@@ -51,7 +51,6 @@ final class AdminServer: Sendable {
 
     /// Ends the thread and removes the socket.
     func stop() {
-        isStopping.store(true, ordering: .releasing)  // read, acquiring, by `run`
         wakeup.signal()
         let running = thread.withLock { $0.take() }
         running?.join()
@@ -59,20 +58,21 @@ final class AdminServer: Sendable {
     }
 
     private func run() {
-        while wait(for: socket.rawValue, [.readable], timeoutMs: nil) {
-            guard case .accepted(var accepted) = socket.accept() else { continue }
-            serve(&accepted.socket)
+        while wait(for: socket.rawValue, [.readable], until: nil) {
+            if case .accepted(var accepted) = socket.accept() {
+                serve(&accepted.socket)
+                continue
+            }
+            // Whoever waits stays in the queue; without a pause a lack of descriptors would spin.
+            let end = MonotonicClock.now().advanced(byMs: Self.acceptPauseMs)
+            _ = Reactor.wait(for: nil, [], wakeup: wakeup, until: end)
         }
     }
 
     /// Waits until the descriptor is ready. False when the server stops or time is up.
-    private func wait(for descriptor: Int32, _ interest: Interest, timeoutMs: Int?) -> Bool {
-        guard !isStopping.load(ordering: .acquiring), var poller = try? Poller(eventCountMax: 4),
-            (try? poller.add(wakeup.descriptor, token: 0, interest: [.readable])) != nil,
-            (try? poller.add(descriptor, token: 1, interest: interest)) != nil
-        else { return false }
-        let count = poller.wait(timeoutMs: timeoutMs)
-        return count > 0 && !isStopping.load(ordering: .acquiring)
+    private func wait(for descriptor: Int32, _ interest: Interest, until deadline: Instant?) -> Bool
+    {
+        Reactor.wait(for: descriptor, interest, wakeup: wakeup, until: deadline) == .ready
     }
 
     private func serve(_ connection: inout Socket) {
@@ -92,9 +92,8 @@ final class AdminServer: Sendable {
                     over: &connection, until: deadline)
                 return
             }
-            let left = deadline.milliseconds(since: MonotonicClock.now())
-            guard left > 0,
-                wait(for: connection.rawValue, [.readable], timeoutMs: Int(left))
+            guard MonotonicClock.now() < deadline,
+                wait(for: connection.rawValue, [.readable], until: deadline)
             else { return }
             var status = IOResult.wouldBlock
             input.appendUpTo(AdminRequest.sizeMax) { spare in
@@ -122,10 +121,7 @@ final class AdminServer: Sendable {
             case .bytes(let count):
                 output.consume(count)
             case .wouldBlock:
-                let left = deadline.milliseconds(since: MonotonicClock.now())
-                guard left > 0,
-                    wait(for: connection.rawValue, [.writable], timeoutMs: Int(left))
-                else { return }
+                guard wait(for: connection.rawValue, [.writable], until: deadline) else { return }
             case .closed, .failed:
                 return
             }
@@ -142,6 +138,10 @@ final class AdminServer: Sendable {
                 var status = shards.status.merging(tls.status) { first, _ in first }
                 status.merge(mailboxes.snapshot) { first, _ in first }
                 status["bench-accounts"] = acceptsBenchAccounts ? 1 : 0
+                status["store-failing"] = accounts.isFailing ? 1 : 0
+                status["store-waiting"] = accounts.waitingCount
+                let upMs = MonotonicClock.now().milliseconds(since: startedAt)
+                status["uptime-s"] = Int(clamping: upMs / 1_000)
                 return AdminReply(ok: true, status: status)
             case .reload:
                 return reload()
@@ -185,7 +185,7 @@ final class AdminServer: Sendable {
                 request.command == .accountAdd
                 ? .addAccount(name, keys: keys) : .setKeys(keys, of: name)
         }
-        try accounts.change(change, home: Int(name.homeHash % UInt64(shards.count)))
+        try accounts.change(change, home: name.home(among: shards.count))
         logger.notice("\(request.command.rawValue)", metadata: ["account": "\(jid)"])
         return .done
     }

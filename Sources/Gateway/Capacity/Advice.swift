@@ -71,11 +71,14 @@ public struct Advice: Sendable, Equatable, CustomStringConvertible {
         let limit =
             goal + Capacity.reservedDescriptors + shards * Capacity.reservedDescriptorsPerShard
         var list: [Advice] = []
-        if hasTablePerShard, (goal + perShard - 1) / perShard <= 256 {
+        // With each further shard the others' tables hold one connection less.
+        let enough = (1...256).first {
+            $0 * Capacity.roomOfOwnTable(facts.descriptorLimit, shards: $0) >= goal
+        }
+        if hasTablePerShard, let enough {
             list.append(
                 Advice(
-                    kind: .configuration, name: "shards", value: "\(shards)",
-                    wanted: "\((goal + perShard - 1) / perShard)",
+                    kind: .configuration, name: "shards", value: "\(shards)", wanted: "\(enough)",
                     reason: "each shard's descriptor table holds \(perShard) connections"))
         }
         if limit > facts.descriptorLimitMax {

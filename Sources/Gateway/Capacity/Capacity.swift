@@ -73,11 +73,9 @@ public struct Capacity: Sendable, Equatable {
             case .perShard: true
             case .auto: shared < goal
             }
-        let mailboxes = Self.reservedDescriptors + count * (Self.reservedDescriptorsPerShard + 1)
         let perShard =
             hasTablePerShard
-            // Each table also has the other shards' mailboxes.
-            ? max(1, facts.descriptorLimit - mailboxes) : max(1, shared / count)
+            ? Self.roomOfOwnTable(facts.descriptorLimit, shards: count) : max(1, shared / count)
         shardCount = count
         coreCount = facts.coreCount
         let each = min(perShard, connectionsPerShardMax)
@@ -108,6 +106,11 @@ public struct Capacity: Sendable, Equatable {
     /// How many connections fit one table that all shards share.
     static func room(_ descriptorLimit: Int, shards: Int) -> Int {
         max(1, descriptorLimit - reservedDescriptors - shards * reservedDescriptorsPerShard)
+    }
+
+    /// How many connections fit a shard's own table, which has every shard's mailbox too.
+    static func roomOfOwnTable(_ descriptorLimit: Int, shards: Int) -> Int {
+        max(1, descriptorLimit - reservedDescriptors - reservedDescriptorsPerShard - shards)
     }
 
     /// One line for the log.

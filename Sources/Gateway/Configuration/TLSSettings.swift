@@ -88,7 +88,7 @@ public struct TLSSettings: Sendable, Equatable, Decodable {
         }
         // Each key that still opens is kept.
         guard ticketLifetimeS / ticketRotationS < 250 else {
-            throw .invalid("tls.ticket-rotation-s: at least a 250th of ticket-lifetime-s")
+            throw .invalid("tls.ticket-rotation-s: more than a 250th of ticket-lifetime-s")
         }
         guard clientCertificates == .off || clientCAPath != nil else {
             throw .invalid("tls.client-certificates needs tls.client-ca")

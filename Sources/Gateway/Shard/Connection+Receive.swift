@@ -11,10 +11,14 @@ extension Connection {
         guard stage != .dead else { return }
         switch socket.read(into: workspace.received) {
         case .bytes(let count):
-            if stage == .lingering { return }
+            if stage == .lingering || stage == .ending { return }
             let bytes = UnsafeRawBufferPointer(rebasing: workspace.received[..<count])
             decrypt(bytes, workspace)
         case .wouldBlock:
+            return
+        case .closed where stage == .lingering && !buffers.outbound.isEmpty:
+            stage = .ending  // what we still owe it goes out first
+        case .closed where stage == .ending:
             return
         case .closed:
             // The end of TCP without close_notify; after ours it is simply the end.
@@ -34,13 +38,17 @@ extension Connection {
         } catch {
             // The alert is in `outbound`: it goes out, then the connection closes.
             workspace.failure =
-                stage == .handshake ? .handshake("\(error)") : .record("\(error)")
+                session == nil ? .handshake("\(error)") : .record("\(error)")
             session?.connectionLost(effects: &workspace.effects)
             linger(workspace)
             return
         }
-        if stage == .handshake {
-            guard status != .handshaking else { return }
+        if session == nil {
+            guard status != .handshaking else {
+                // Once there is an answer the costly step is done.
+                if !buffers.outbound.isEmpty { stage = .handshake }
+                return
+            }
             begin(workspace)
         }
         feed(workspace)
@@ -53,6 +61,7 @@ extension Connection {
     /// The handshake is over: from here on there is a session.
     private mutating func begin(_ workspace: Workspace) {
         stage = .open
+        endHandshake(workspace)
         workspace.handshake = tls.takeFacts()
         // Until now the deadline was the handshake's, which counts from the accept.
         let timeoutMs = workspace.environment.limits.handshakeTimeoutMs
@@ -92,9 +101,16 @@ extension Connection {
         if !waiting.isEmpty { swap(&waiting, &buffers.inbound) }
     }
 
+    /// Whether so much waits for the peer that what may be lost is: others must not be able to end a slow
+    /// peer's connection by chat states.
+    private func isBehind(_ limits: Limits) -> Bool {
+        buffers.outbound.count + buffers.unsealed.count > limits.outputSizeMax / 16
+    }
+
     /// Takes an answer or a delivery for the session.
     mutating func deliver(_ input: SessionInput, _ workspace: Workspace, readsOn: Bool = true) {
         guard stage == .open, session != nil else { return }
+        if case .news = input, isBehind(workspace.limits) { return }
         session?.deliver(
             input, at: workspace.moment, in: workspace.environment, output: &buffers.unsealed,
             effects: &workspace.effects)

@@ -19,6 +19,8 @@ extension Connection {
             fail(.slowReader, workspace)
         } else if stage == .lingering && buffers.outbound.isEmpty {
             socket.shutdownWrite()
+        } else if stage == .ending && buffers.outbound.isEmpty {
+            stage = .dead
         }
     }
 
@@ -68,7 +70,7 @@ extension Connection {
 
     /// The session is over: the last frames and close_notify go out, then the socket closes.
     mutating func close(_ workspace: Workspace) {
-        guard stage == .open || stage == .handshake else { return }
+        guard [.hello, .handshake, .open].contains(stage) else { return }
         flush(workspace)
         guard stage != .dead else { return }
         tls.close(output: &buffers.outbound, ciphers: workspace.ciphers)
@@ -80,6 +82,7 @@ extension Connection {
     mutating func linger(_ workspace: Workspace) {
         guard stage != .dead else { return }
         stage = .lingering
+        endHandshake(workspace)
         stageDeadline = workspace.moment.monotonic.advanced(byMs: workspace.limits.closeTimeoutMs)
         if !buffers.isEmpty { buffers.inbound.release() }
         flush(workspace)

@@ -1,6 +1,6 @@
 // One client's connection: socket, TLS and session, and the bytes between them that could not go on.
 //
-// The stages only move forward: handshake → open → lingering → dead. Invariant: a connection at rest
+// The stages only move forward: hello → handshake → open → lingering → ending → dead. Invariant: a connection at rest
 // owns no buffer. There is one of these for each session, so what is not needed at rest is elsewhere, and
 // the order of the fields leaves no gaps (docs/SCALE.md).
 //
@@ -15,10 +15,14 @@ internal import TLS
 struct Connection: ~Copyable {
     /// How far the connection has come.
     enum Stage: Equatable {
+        /// Of the ClientHello a part has come; the costly step is still to be done.
+        case hello
         case handshake
         case open
         /// Everything was said; what is left goes out, what still comes in is dropped.
         case lingering
+        /// The same, and the peer has ended its direction.
+        case ending
         /// To be closed now.
         case dead
     }
@@ -32,9 +36,13 @@ struct Connection: ~Copyable {
         case lost
     }
 
-    /// What only a connection that has not logged in has: against whom it is counted.
+    /// What only a connection that has not logged in has: against whom it is counted, and how far it is.
     final class Newcomer {
         let peer: SocketAddress?
+        /// Whether it is counted among the handshakes under way.
+        var isInFlight = true
+        /// Whether the rest of its ClientHello waits, unread, for the shard's time for handshakes.
+        var isHelloDelayed = false
 
         init(peer: SocketAddress?) { self.peer = peer }
     }
@@ -49,7 +57,7 @@ struct Connection: ~Copyable {
     var stageDeadline: Instant
     let socket: Socket
     var interest: Interest = [.readable]
-    var stage = Stage.handshake
+    var stage = Stage.hello
     var isFlushQueued = false
 
     init(
@@ -76,6 +84,8 @@ struct Connection: ~Copyable {
         var wanted: Interest = []
         if !buffers.outbound.isEmpty { wanted.insert(.writable) }
         switch stage {
+        case .hello:
+            if newcomer?.isHelloDelayed == false { wanted.insert(.readable) }
         case .handshake, .lingering:
             wanted.insert(.readable)
         case .open:
@@ -84,7 +94,7 @@ struct Connection: ~Copyable {
             if !isPaused && buffers.outbound.count < limits.outputSizeMax / 4 {
                 wanted.insert(.readable)
             }
-        case .dead:
+        case .ending, .dead:
             break
         }
         return wanted
@@ -96,9 +106,9 @@ struct Connection: ~Copyable {
         switch stage {
         case .dead:
             return
-        case .lingering:
+        case .lingering, .ending:
             stage = .dead
-        case .handshake:
+        case .hello, .handshake:
             fail(.handshakeTimeout, workspace)
         case .open:
             session?.tick(
@@ -113,5 +123,13 @@ struct Connection: ~Copyable {
         workspace.failure = workspace.failure ?? failure
         session?.connectionLost(effects: &workspace.effects)
         stage = .dead
+        endHandshake(workspace)
+    }
+
+    /// The handshake is over, in whatever way: it no longer counts against others.
+    mutating func endHandshake(_ workspace: Workspace) {
+        guard let newcomer, newcomer.isInFlight else { return }
+        newcomer.isInFlight = false
+        workspace.hasHandshakeEnded = true
     }
 }

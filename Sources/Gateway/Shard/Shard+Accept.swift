@@ -87,20 +87,25 @@ extension Shard {
         poller.modify(raw, token: Arrivals.token(slot), interest: [])
     }
 
-    /// Begins the handshakes whose turn it is, as many as a fifth of a turn's time is enough for and one
-    /// at least.
+    /// Begins the handshakes whose turn it is, and goes on with those whose ClientHello came in pieces, as
+    /// many as a fifth of a turn's time is enough for and one at least.
     func beginHandshakes() {
         isGateShut = false
         let moment = workspace.moment.monotonic
-        guard arrivals.waitMs(inFlight: handshakesInFlight, at: moment) == 0 else { return }
+        guard
+            !delayedHellos.isEmpty
+                || arrivals.waitMs(inFlight: handshakesInFlight, at: moment) == 0
+        else { return }
         guard setup.handshakeGate.tryEnter(shard: index) else {
             isGateShut = true
             return
         }
         let deadlineNs = MonotonicClock.nanoseconds() + limits.turnTimeMs * 200_000
-        for _ in 0..<limits.handshakesPerTurnMax {
-            guard let slot = arrivals.next(inFlight: handshakesInFlight, at: moment) else { break }
-            begin(slot)
+        for number in 0..<limits.handshakesPerTurnMax {
+            // In turn, so that many in pieces do not keep out those that come whole.
+            if number % 2 == 1 || !beginOne(at: moment) {
+                guard continueOne() || beginOne(at: moment) else { break }
+            }
             if MonotonicClock.nanoseconds() >= deadlineNs { break }
         }
         if let next = setup.handshakeGate.leave() {
@@ -110,6 +115,31 @@ extension Shard {
         #if DEBUG
             if arrivals.count < 64 { arrivals.checkInvariants() }
         #endif
+    }
+
+    /// Begins the next handshake; false when none may begin.
+    private func beginOne(at moment: Instant) -> Bool {
+        guard let slot = arrivals.next(inFlight: handshakesInFlight, at: moment) else {
+            return false
+        }
+        begin(slot)
+        return true
+    }
+
+    /// Reads more of the next delayed ClientHello; false when there is none.
+    private func continueOne() -> Bool {
+        guard let slot = delayedHellos.popFirst() else { return false }
+        touch(slot) { connection, workspace in
+            connection.newcomer?.isHelloDelayed = false
+            connection.receive(workspace)
+        }
+        return true
+    }
+
+    /// More of a ClientHello has come: it waits, unread, for the time that handshakes have.
+    func delayHello(_ slot: SlotID) {
+        metrics.handshakesDelayed.count()
+        delayedHellos.append(slot)
     }
 
     /// Shows the turn's figures.
@@ -156,9 +186,12 @@ extension Shard {
 
     /// Counts the handshake that has just ended, if one has.
     func countHandshake() {
+        if workspace.hasHandshakeEnded {
+            workspace.hasHandshakeEnded = false
+            handshakesInFlight -= 1
+        }
         guard let handshake = workspace.handshake else { return }
         workspace.handshake = nil
-        handshakesInFlight -= 1
         metrics.handshakes.count()
         if handshake.isResumed { metrics.resumptions.count() }
     }
@@ -169,8 +202,7 @@ extension Shard {
     func remove(_ slot: SlotID) {
         guard let connection = connections.remove(slot) else { return }
         timers.cancel(connection.timer)
-        // One without a session has not ended its handshake.
-        if connection.session == nil { handshakesInFlight -= 1 }
+        if connection.newcomer?.isInFlight == true { handshakesInFlight -= 1 }
         if let newcomer = connection.newcomer {
             leave(newcomer.peer)
         } else {

@@ -58,7 +58,7 @@ extension Shard {
     }
 
     private func send(_ message: ShardMessage, toHomeOf user: Localpart) {
-        send(message, to: Int(user.homeHash % UInt64(shards.count)))
+        send(message, to: user.home(among: shards.count))
     }
 
     private func send(_ message: ShardMessage, to shard: Int) {
@@ -71,8 +71,8 @@ extension Shard {
     }
 
     /// Posts what the turn made for other shards, a batch each. Stanzas that a full mailbox does not
-    /// take are refused to their senders, from the first of them on; everything else is bounded by what
-    /// made it and always goes.
+    /// take are refused to their senders, from the first of them on; presence and chat states are lost;
+    /// everything else is bounded by what made it and always goes.
     func post() {
         var refused: [(SlotID, SessionInput)] = []
         guard !addressees.isEmpty else { return }
@@ -89,6 +89,8 @@ extension Shard {
                     metrics.shed.count()
                     refused.append(
                         (origin.slot, .refused(Refused(request), .resourceConstraint)))
+                } else if message.mayBeLost {
+                    if !shards[shard].mailbox.post(message) { metrics.shed.count() }
                 } else {
                     shards[shard].mailbox.postAlways(message)
                 }

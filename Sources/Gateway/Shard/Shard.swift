@@ -73,6 +73,8 @@ final class Shard: @unchecked Sendable {
     var connections: Slab<Connection>
     /// Connections between the first bytes of their handshake and its end.
     var handshakesInFlight = 0
+    /// Those of them whose ClientHello came in pieces and has more to be read, in order of coming.
+    var delayedHellos = WorkList<SlotID>()
     /// Whether the last turn had handshakes to begin that the gate did not let in.
     var isGateShut = false
     var router: Router
@@ -160,7 +162,10 @@ final class Shard: @unchecked Sendable {
     private func takeTurn() {
         // A batch of events is taken to its end before the poller is asked again: it would begin with the
         // same busy connections each time. They get half of the turn, messages the other.
-        while nextEvent < poller.eventCount, !hasUsed(limits.turnTimeMs * 500_000) {
+        // Nothing more is read while much waits to be done: what is read makes more of it.
+        while nextEvent < poller.eventCount, work.count < Self.backlogMax,
+            !hasUsed(limits.turnTimeMs * 500_000)
+        {
             nextEvent += 1
             take(poller.event(at: nextEvent - 1))
         }
@@ -192,7 +197,8 @@ final class Shard: @unchecked Sendable {
         if !addressees.isEmpty { return 0 }
         let now = workspace.moment.monotonic
         var timeout = timers.nextDeadlineMs(after: now)
-        if var waitMs = arrivals.waitMs(inFlight: handshakesInFlight, at: now) {
+        let arrivalMs = arrivals.waitMs(inFlight: handshakesInFlight, at: now)
+        if var waitMs = delayedHellos.isEmpty ? arrivalMs : 0 {
             if isGateShut { waitMs = max(waitMs, Self.gatePauseMs) }
             timeout = min(timeout ?? waitMs, waitMs)
         }
@@ -222,11 +228,18 @@ final class Shard: @unchecked Sendable {
             take(event, ofArrival: slot)
             return
         }
-        touch(SlotID(word: event.token)) { connection, workspace in
-            if !event.readiness.isDisjoint(with: [.readable, .hangup, .error, .peerClosed]) {
+        let slot = SlotID(word: event.token)
+        var isHelloDelayed = false
+        touch(slot) { connection, workspace in
+            guard !event.readiness.isDisjoint(with: [.readable, .hangup, .error]) else { return }
+            if connection.stage == .hello, event.readiness == .readable {
+                connection.newcomer?.isHelloDelayed = true
+                isHelloDelayed = true
+            } else {
                 connection.receive(workspace)
             }
         }
+        if isHelloDelayed { delayHello(slot) }
     }
 
     private func fireTimers() {
@@ -317,6 +330,7 @@ final class Shard: @unchecked Sendable {
                 return false
             }
             guard let isDead else { continue }
+            countHandshake()
             reportFailure(of: slot)
             carryEffects(of: slot)
             if isDead { remove(slot) }

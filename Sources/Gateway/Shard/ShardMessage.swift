@@ -17,4 +17,12 @@ enum ShardMessage: Sendable {
     case mayBeginHandshakes
     /// End all sessions with `system-shutdown`, then the thread.
     case stop
+
+    /// Whether it may be lost when there is no room: presence and chat states are kept nowhere.
+    var mayBeLost: Bool {
+        switch self {
+        case .session(_, .news), .router(.transient), .router(.presence): true
+        default: false
+        }
+    }
 }

@@ -21,6 +21,8 @@ final class Workspace {
     var effects: [SessionEffect] = []
     /// What the handshake settled that the connection in hand just ended. Nil between connections.
     var handshake: HandshakeFacts?
+    /// Whether the connection in hand ended its handshake, well or not. False between connections.
+    var hasHandshakeEnded = false
     /// What went wrong with the connection in hand. Nil between connections.
     var failure: Connection.Failure?
     /// Where the connection in hand is.

@@ -19,8 +19,10 @@ final class GatewayTLS: Sendable {
 
     private struct State {
         var context: TLSContext
-        /// Which version of the ticket key file is in use.
+        /// Which version of the ticket key file was read last.
         var ticketKeyStamp: FileStamp?
+        /// Whether that version could not be used: it may be later, when its mode or the time is right.
+        var areTicketKeysRefused = false
         var warnedAt: UInt64
     }
 
@@ -28,6 +30,8 @@ final class GatewayTLS: Sendable {
     private let ticketKeyPath: String?
     private let ring: TicketKeyRing
     private let state: Lock<State>
+    /// Reloads and upkeep, which read files, come one after the other.
+    private let upkeep = Lock(())
     private let reloads = Atomic<UInt64>(0)
     private let reloadsFailed = Atomic<UInt64>(0)
     private let logger: Logger
@@ -61,11 +65,18 @@ final class GatewayTLS: Sendable {
     /// Reads certificates, keys, staples, authorities and ticket keys again. On an error nothing has
     /// changed but perhaps the ticket keys, which are read first.
     func reload() throws(TLSError) {
+        try upkeep.withLock { (_) throws(TLSError) in try reloadNow() }
+    }
+
+    private func reloadNow() throws(TLSError) {
         do throws(TLSError) {
             if let path = ticketKeyPath {
                 let stamp = FileStamp(path)
                 try ring.share(fileAt: path)
-                state.withLock { $0.ticketKeyStamp = stamp }
+                state.withLock { state in
+                    state.ticketKeyStamp = stamp
+                    state.areTicketKeysRefused = false
+                }
             }
             let fresh = try TLSContext(server: configuration, tickets: ring)
             try refuseExpired(fresh)
@@ -94,23 +105,31 @@ final class GatewayTLS: Sendable {
     /// What time brings: the next ticket key, a changed file of ticket keys, a warning a day. Call it
     /// once a minute.
     func maintain() {
+        upkeep.withLock { _ in maintainNow() }
+    }
+
+    private func maintainNow() {
         ring.rotate()
         if let path = ticketKeyPath, let stamp = FileStamp(path) {
-            let isNew = state.withLock { state in
+            let (isNew, isRefused) = state.withLock { state in
                 defer { state.ticketKeyStamp = stamp }
-                return state.ticketKeyStamp != stamp
+                return (state.ticketKeyStamp != stamp, state.areTicketKeysRefused)
             }
-            if isNew { shareAgain(path) }
+            if isNew || isRefused { shareAgain(path, isNew: isNew) }
         }
         let now = SystemClock.moment().unixSeconds
         if now >= state.withLock({ $0.warnedAt }) + 86_400 { warnOfExpiry() }
     }
 
-    private func shareAgain(_ path: String) {
+    /// One line and one count for each version of the file that cannot be used.
+    private func shareAgain(_ path: String, isNew: Bool) {
         do throws(TLSError) {
             try ring.share(fileAt: path)
+            state.withLock { $0.areTicketKeysRefused = false }
             logger.notice("ticket keys reloaded", metadata: ["path": "\(path)"])
         } catch {
+            state.withLock { $0.areTicketKeysRefused = true }
+            guard isNew else { return }
             reloadsFailed.count()
             logger.error(
                 "ticket keys not reloaded: what was in use stays", metadata: ["reason": "\(error)"])
@@ -163,7 +182,8 @@ struct FileStamp: Equatable {
 
     /// Nil when there is no such file.
     init?(_ path: String) {
-        guard let attributes = try? FileManager.default.attributesOfItem(atPath: path),
+        let file = resolved(path)
+        guard let attributes = try? FileManager.default.attributesOfItem(atPath: file),
             let inode = attributes[.systemFileNumber] as? NSNumber,
             let size = attributes[.size] as? NSNumber,
             let modified = attributes[.modificationDate] as? Date
@@ -172,6 +192,11 @@ struct FileStamp: Equatable {
         self.size = size.uint64Value
         self.modified = modified
     }
+}
+
+/// The file behind symbolic links: secrets are often mounted as such.
+private func resolved(_ path: String) -> String {
+    URL(filePath: path).resolvingSymlinksInPath().path
 }
 
 extension TicketKeyRing {
@@ -183,13 +208,14 @@ extension TicketKeyRing {
         let attributes: [FileAttributeKey: Any]
         let data: Data
         do {
-            attributes = try FileManager.default.attributesOfItem(atPath: path)
+            let file = resolved(path)
+            attributes = try FileManager.default.attributesOfItem(atPath: file)
             guard let size = attributes[.size] as? NSNumber, size.intValue <= Self.fileSizeMax
             else {
                 throw TLSError.ticketKeyFile(
                     path: path, reason: "longer than \(Self.fileSizeMax) bytes")
             }
-            data = try Data(contentsOf: URL(filePath: path))
+            data = try Data(contentsOf: URL(filePath: file))
         } catch let error as TLSError {
             throw error
         } catch {

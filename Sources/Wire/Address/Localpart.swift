@@ -24,10 +24,11 @@ public struct Localpart: Hashable, Comparable, Sendable, CustomStringConvertible
         text = String(decoding: bytes, as: UTF8.self)
     }
 
-    /// The same number in every process: it picks the shard that is the user's home.
-    public var homeHash: UInt64 {
+    /// The user's home among so many shards (≥ 1): the same in every process.
+    public func home(among shardCount: Int) -> Int {
         var text = text
-        return text.withUTF8 { stableHash(UnsafeRawBufferPointer($0)) }
+        let hash = text.withUTF8 { stableHash(UnsafeRawBufferPointer($0)) }
+        return Int(hash % UInt64(shardCount))
     }
 
     /// Orders by bytes.

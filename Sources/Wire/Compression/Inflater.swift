@@ -23,7 +23,7 @@ package struct Inflater: ~Copyable {
     }
 
     /// Appends what the one stream that is `bytes` holds. Memory grows with the output that is really
-    /// there, up to `sizeMax` bytes. Throws `inflatedSizeExceeded` beyond that, and
+    /// there, up to `sizeMax` bytes and what the ratio allows. Throws `inflatedSizeExceeded` beyond that, and
     /// `compressedCorrupt`, `compressedTruncated` or `compressedTrailingBytes`; then nothing is appended.
     package mutating func inflate(
         _ bytes: RawSpan, _ compression: Compression = .zlib, into output: inout ByteBuffer,
@@ -31,6 +31,7 @@ package struct Inflater: ~Copyable {
     ) throws(WireError) {
         guard reset(compression) else { throw .compressedCorrupt }
         let start = output.count
+        let sizeMax = min(sizeMax, WireLimits.inflatedSizeMax(ofCompressed: bytes.byteCount))
         do throws(WireError) {
             try bytes.withUnsafeBytes { (bytes) throws(WireError) in
                 try inflate(bytes, into: &output, sizeMax: sizeMax)

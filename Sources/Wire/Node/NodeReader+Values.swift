@@ -35,7 +35,11 @@ extension NodeReader {
         switch value.kind {
         case .token:
             return Token(unchecked: value.rawToken)
-        case .pairJID, .deviceJID:
+        case .pairJID:
+            // A domain by itself is a word like any other.
+            let parts = jidParts(of: value)
+            return parts.user == nil ? token(of: parts.domain) : nil
+        case .deviceJID:
             return nil
         case .nibble, .hex:
             // Few words can be packed, and they are short; an own domain can be as well.

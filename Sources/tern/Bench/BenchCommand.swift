@@ -22,7 +22,7 @@ extension BenchCommand {
     struct Connections: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Logs in COUNT devices, leaves them idle for a while.")
-        @OptionGroup var options: BenchOptions
+        @OptionGroup var load: LoadOptions
         @Option(help: "How many devices.")
         var count = 1_000
         @Option(help: "How many seconds they stay.")
@@ -37,13 +37,13 @@ extension BenchCommand {
 
         func run() async throws {
             try await reportingFailures {
-                try options.run(
+                try load.run(
                     kind: "connections", clients: BenchClients(count: count),
                     resumption: resume ? .always : .never,
                     parameters: ["count": "\(count)", "hold": "\(hold)", "resume": "\(resume)"]
                 ) { run in
                     run.arrive(
-                        name: "ramp", rate: options.loginRate, pendingMax: options.concurrent)
+                        name: "ramp", rate: load.loginRate, pendingMax: load.concurrent)
                     run.hold(seconds: hold)
                 }
             }
@@ -53,7 +53,7 @@ extension BenchCommand {
     struct Logins: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Devices log in and leave, again and again.")
-        @OptionGroup var options: BenchOptions
+        @OptionGroup var load: LoadOptions
         @Option(help: "For how many seconds.")
         var seconds = 10
         @Flag(help: "Each login but a device's first resumes its TLS session.")
@@ -65,13 +65,13 @@ extension BenchCommand {
 
         func run() async throws {
             try await reportingFailures {
-                try options.run(
-                    kind: "logins", clients: BenchClients(count: options.concurrent),
+                try load.run(
+                    kind: "logins", clients: BenchClients(count: load.concurrent),
                     resumption: resume ? .returning : .never,
                     parameters: ["seconds": "\(seconds)", "resume": "\(resume)"]
                 ) { run in
                     run.logins(
-                        name: "logins", rate: options.loginRate, pendingMax: options.concurrent,
+                        name: "logins", rate: load.loginRate, pendingMax: load.concurrent,
                         seconds: seconds)
                 }
             }
@@ -81,7 +81,7 @@ extension BenchCommand {
     struct Messages: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Sends messages between pairs, at a rate or flat out within a window.")
-        @OptionGroup var options: BenchOptions
+        @OptionGroup var load: LoadOptions
         @OptionGroup var traffic: TrafficOptions
         @Option(help: "How many pairs; in each the first sends and the second receives.")
         var pairs = 1
@@ -107,7 +107,7 @@ extension BenchCommand {
                 senders: pairs, recipientBase: offline ? present : pairs, recipients: recipients,
                 devicesOnline: offline ? 0 : 1)
             try await reportingFailures {
-                try options.run(
+                try load.run(
                     kind: offline ? "messages, recipients away" : "messages",
                     clients: BenchClients(
                         count: present, awayCount: offline ? pairs * recipients : 0),
@@ -115,7 +115,7 @@ extension BenchCommand {
                         ["pairs": "\(pairs)", "idle": "\(idle)"]) { $1 }
                 ) { run in
                     run.arrive(
-                        name: "ramp", rate: options.loginRate, pendingMax: options.concurrent)
+                        name: "ramp", rate: load.loginRate, pendingMax: load.concurrent)
                     run.messages(name: "messages", plan)
                 }
             }
@@ -125,7 +125,7 @@ extension BenchCommand {
     struct Storm: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "All devices drop at once and come back.")
-        @OptionGroup var options: BenchOptions
+        @OptionGroup var load: LoadOptions
         @Option(help: "How many devices.")
         var count = 1_000
         @Option(help: "How many seconds they stay before they drop, and again when they are back.")
@@ -140,17 +140,17 @@ extension BenchCommand {
 
         func run() async throws {
             try await reportingFailures {
-                try options.run(
+                try load.run(
                     kind: "storm", clients: BenchClients(count: count),
                     resumption: resume ? .returning : .never,
                     parameters: ["count": "\(count)", "hold": "\(hold)", "resume": "\(resume)"]
                 ) { run in
                     run.arrive(
-                        name: "ramp", rate: options.loginRate, pendingMax: options.concurrent)
+                        name: "ramp", rate: load.loginRate, pendingMax: load.concurrent)
                     run.hold(seconds: hold)
                     run.drop(name: "drop")
                     run.arrive(
-                        name: "return", rate: nil, pendingMax: options.concurrent,
+                        name: "return", rate: nil, pendingMax: load.concurrent,
                         isAfterStorm: true)
                     run.hold(name: "after", seconds: hold)
                 }
@@ -161,7 +161,7 @@ extension BenchCommand {
     struct FanOut: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "fanout", abstract: "One device writes to many at once.")
-        @OptionGroup var options: BenchOptions
+        @OptionGroup var load: LoadOptions
         @OptionGroup var traffic: TrafficOptions
         @Option(help: "How many recipients; a send is one message to each.")
         var recipients = 100
@@ -178,7 +178,7 @@ extension BenchCommand {
                 senders: 1, recipientBase: 1, recipients: recipients, devicesOnline: devices)
             plan.isFanout = true
             try await reportingFailures {
-                try options.run(
+                try load.run(
                     kind: "fanout",
                     clients: BenchClients(
                         count: 1 + recipients * devices, singleCount: 1, devices: devices),
@@ -186,7 +186,7 @@ extension BenchCommand {
                         ["recipients": "\(recipients)", "devices": "\(devices)"]) { $1 }
                 ) { run in
                     run.arrive(
-                        name: "ramp", rate: options.loginRate, pendingMax: options.concurrent)
+                        name: "ramp", rate: load.loginRate, pendingMax: load.concurrent)
                     run.messages(name: "fanout", plan)
                 }
             }

@@ -16,7 +16,7 @@ enum CodecLines {
         var isTooLong = false
         var output: [UInt8] = []
         var hasErrors = false
-        func answer() {
+        func answer() throws {
             do throws(NotationError) {
                 if isTooLong { throw .lineSize }
                 output += try convert(pending)
@@ -28,24 +28,26 @@ enum CodecLines {
             output.append(UInt8(ascii: "\n"))
             pending.removeAll(keepingCapacity: pending.count <= readSize)
             isTooLong = false
-            if output.count >= readSize { flush() }
+            if output.count >= readSize { try flush() }
         }
-        func flush() {
-            writeAll(output, to: STDOUT_FILENO)
+        func flush() throws {
+            guard writeAll(output, to: STDOUT_FILENO) else {
+                throw Failure(.noOutput, "writing failed: \(String(cString: strerror(errno)))")
+            }
             output.removeAll(keepingCapacity: true)
         }
         while let bytes = try read() {
             var rest = bytes[...]
             while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
                 take(rest[..<end], &pending, &isTooLong)
-                answer()
+                try answer()
                 rest = rest[(end + 1)...]
             }
             take(rest, &pending, &isTooLong)
-            flush()
+            try flush()
         }
-        if !pending.isEmpty || isTooLong { answer() }
-        flush()
+        if !pending.isEmpty || isTooLong { try answer() }
+        try flush()
         if hasErrors { throw ExitCode(ExitStatus.data.rawValue) }
     }
 

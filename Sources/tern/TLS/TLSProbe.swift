@@ -85,7 +85,13 @@ final class TLSProbe {
         var reason = "no answer in time"
         for address in addresses {
             var poller = try Poller(eventCountMax: 1)
-            let socket = try Socket.connect(to: address)
+            let socket: Socket
+            do throws(ReactorError) {
+                socket = try Socket.connect(to: address)
+            } catch {
+                reason = "\(address): \(error)"
+                continue
+            }
             try poller.add(socket.rawValue, token: 0, interest: [.writable])
             while deadline > MonotonicClock.now() {
                 let left = deadline.milliseconds(since: MonotonicClock.now())
@@ -130,7 +136,7 @@ final class TLSProbe {
             return true
         case .closed, .failed:
             guard result.facts != nil else {
-                throw Failure(.protocolError, "the connection ended within the handshake")
+                throw TLSError.handshakeFailed("the connection ended")
             }
             return false
         case .bytes(let count):
