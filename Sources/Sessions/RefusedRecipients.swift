@@ -7,6 +7,10 @@
 // So the place at which a message was sent first tells where it stands, however often it was sent since; it is
 // kept until the message is answered for good.
 //
+// What a client has read shows only where it begins anew. It then sends a message that stands no later than the one
+// before, because it has read a refusal of this very message that it had not read before. What follows in the
+// same run was sent again because of that one, and may be refused several times that its client knows nothing of.
+//
 // Invariant: there are at most `countMax` recipients, and at most `stanzaCountMax` refused ids of all together.
 
 internal import Base
@@ -17,9 +21,8 @@ final class RefusedRecipients {
     private struct Refusal {
         /// The message's place among those that the client sent: of the first time.
         let order: UInt64
-        /// Its refusals, counted among all that the client was told, that no later sending has answered yet. Each time
-        /// the client sends it again it has read one more of them at least. The newest are left out when there
-        /// are too many: it is then taken to have read less than it has.
+        /// Its refusals, counted among all that the client was told, of which it is not known that the client has read
+        /// them. The newest are left out when there are too many: it is then taken to have read less than it has.
         var numbers: [UInt64] = []
         /// The last of its refusals.
         var lastNumber: UInt64 = 0
@@ -29,18 +32,35 @@ final class RefusedRecipients {
             if numbers.count < RefusedRecipients.numbersMax { numbers.append(number) }
         }
 
-        /// The client sends it again: how far it has read.
-        mutating func takeRead() -> UInt64? { numbers.isEmpty ? nil : numbers.removeFirst() }
+        /// The client, which has read so far, begins anew with it: how far it has read then.
+        mutating func takeRead(after read: UInt64) -> UInt64? {
+            numbers.removeAll { $0 <= read }
+            return numbers.isEmpty ? nil : numbers.removeFirst()
+        }
     }
 
     private struct Recipient {
         let name: Localpart
         var isClosed = true
         var refusals: [StanzaID: Refusal] = [:]
+        /// The place of what the client sent last; whatever comes first begins a run.
+        var lastPlace = UInt64.max
+        /// The last refusal that the client is known to have read.
+        var read: UInt64 = 0
 
-        /// Whether a client that has read so far knows of each refusal of a message before this place.
-        func knowsRefusals(before order: UInt64, read: UInt64) -> Bool {
+        /// Whether the client is known to have read each refusal of a message before this place.
+        func knowsRefusals(before order: UInt64) -> Bool {
             !refusals.values.contains { $0.order < order && $0.lastNumber > read }
+        }
+
+        /// Takes note of a message that comes; whether it begins a run after a refusal of its own.
+        mutating func beginsRun(_ id: StanzaID, place: UInt64) -> Bool {
+            defer { lastPlace = place }
+            guard place <= lastPlace, let read = refusals[id]?.takeRead(after: read) else {
+                return false
+            }
+            self.read = read
+            return true
         }
     }
 
@@ -66,10 +86,10 @@ final class RefusedRecipients {
         _ id: StanzaID, to name: Localpart, order: UInt64
     ) throws(Overflow) -> UInt64? {
         guard let index = recipients.firstIndex(where: { $0.name == name }) else { return order }
-        let read = recipients[index].refusals[id]?.takeRead()
         let place = recipients[index].refusals[id]?.order ?? order
+        let beginsRun = recipients[index].beginsRun(id, place: place)
         if recipients[index].isClosed {
-            guard let read, recipients[index].knowsRefusals(before: place, read: read) else {
+            guard beginsRun, recipients[index].knowsRefusals(before: place) else {
                 try remember(id, order: order, index)
                 return nil
             }

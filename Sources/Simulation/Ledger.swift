@@ -184,6 +184,15 @@ struct Ledger {
         messages[name]?.copied.formUnion(copies)
     }
 
+    /// A batch with this stanza failed, or its process died in it, and the disk may have it all the same. What
+    /// found no room then may come later than what did.
+    mutating func kept(_ request: EnqueueRequest, at devices: [UInt8], copies: [UInt8]) {
+        let name = MessageName(sender: request.key.sender, id: request.key.id)
+        guard request.key.kind == .message, messages[name]?.storedFirst == nil else { return }
+        messages[name]?.storedFirst = Set(devices)
+        messages[name]?.copiedFirst = Set(copies)
+    }
+
     /// A router tells a sender that its stanza is safe.
     mutating func accepted(_ key: StanzaKey, _ recipient: Localpart) {
         guard key.kind == .message else { return }

@@ -69,7 +69,12 @@ final class SimulatedDisk: StoreEngine {
         do throws(StoreError) {
             try sync()
         } catch {
-            if world.random.chance(50) { visible.contents = before } else { hasHole = true }
+            if world.random.chance(50) {
+                visible.contents = before
+            } else {
+                hasHole = true
+                noteKept(batch, outcomes)
+            }
             throw error
         }
         if !hasHole { durable = visible.contents }
@@ -77,9 +82,9 @@ final class SimulatedDisk: StoreEngine {
     }
 
     /// Executes without a sync, as a planted bug does.
-    func executeUnsynced(_ batch: [StoreEntry]) -> [EntryOutcome] {
+    func executeUnsynced(_ batch: [StoreEntry], closed: ClosedFlows) -> [EntryOutcome] {
         do throws(StoreError) {
-            var closed = ClosedFlows()
+            var closed = closed
             return try executeOnce(batch, closed: &closed)
         } catch {
             preconditionFailure("memory failed: \(error)")
@@ -98,12 +103,22 @@ final class SimulatedDisk: StoreEngine {
         return outcomes
     }
 
+    /// Nobody is told of these, and they are there.
+    private func noteKept(_ batch: [StoreEntry], _ outcomes: [EntryOutcome]) {
+        for (entry, outcome) in zip(batch, outcomes) {
+            guard case .request(.enqueue(let request), _, _) = entry,
+                case .reply(.enqueued(let devices, let copies)) = outcome
+            else { continue }
+            world.ledger.kept(request, at: devices, copies: copies)
+        }
+    }
+
     func close() { isOpen = false }
 
     /// The process is gone in the midst of a batch, which may have reached the disk's cache whole.
-    func crash(_ batch: [StoreEntry], losingPower: Bool) {
+    func crash(_ batch: [StoreEntry], closed: ClosedFlows, losingPower: Bool) {
         if isOpen, !batch.isEmpty, case .none = trouble, world.random.chance(50) {
-            _ = executeUnsynced(batch)
+            noteKept(batch, executeUnsynced(batch, closed: closed))
         }
         isOpen = false
         // The system may have written its cache back of its own accord.

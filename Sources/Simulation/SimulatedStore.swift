@@ -134,7 +134,7 @@ final class SimulatedStore {
             batch = Array(waiting.prefix(limits.batchCountMax))
             waiting.removeFirst(batch.count)
             if world.canary == .ackBeforeCommit, writer.pauseLeftMs(at: now) == nil {
-                given = world.disk.executeUnsynced(batch)
+                given = world.disk.executeUnsynced(batch, closed: writer.closed)
                 tell(given ?? [])
             }
             plan(.finishBatch, in: world.random.around(world.plan.commitUs) + 20)
@@ -304,7 +304,8 @@ final class SimulatedStore {
 
     /// The process dies.
     func crash(losingPower: Bool) {
-        world.disk.crash(given == nil ? batch : [], losingPower: losingPower)
+        world.disk.crash(
+            given == nil ? batch : [], closed: writer.closed, losingPower: losingPower)
     }
 
     /// Finishes what was submitted, at once.

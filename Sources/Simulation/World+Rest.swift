@@ -168,9 +168,18 @@ extension World {
             return expired.contains(QueuePlace(owner: name.sender, key: key))
         }
         let numbers = Set(present.map(\.number))
+        // What installations saw that were replaced since; they took their receipts with them.
+        var seenByGone: [DeviceAddress: Set<MessageName>] = [:]
+        for (client, name) in ledger.sightings where !numbers.contains(client) {
+            seenByGone[clients[client].device, default: []].insert(name)
+        }
         for (client, name) in ledger.sightings
         where numbers.contains(client) && online.contains(name.sender) {
             let device = clients[client].device
+            // A process died before it was done with it, and it came to such a one next.
+            if !ledger.hasConfirmed(name, by: client), seenByGone[device]?.contains(name) == true {
+                continue
+            }
             // What expired while it was with a process that died before it was done comes to no later one.
             let key = StanzaKey(sender: name.sender, id: name.id, kind: .message)
             if expired.contains(QueuePlace(owner: device, key: key)),

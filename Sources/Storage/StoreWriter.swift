@@ -43,7 +43,7 @@ package struct StoreWriter<Engine: StoreEngine> {
     private let log: @Sendable (String) -> Void
     private var suspicion: Suspicion?
     /// What was refused by the store, and may be followed by more.
-    private var closed = ClosedFlows()
+    package private(set) var closed = ClosedFlows()
     private var carriedSettles: [StoreEntry] = []
     private var loggedAt: Instant?
 

@@ -58,6 +58,22 @@ import Wire
         }
     }
 
+    /// A message that is sent again behind another was not sent again for its own refusal, which its client may not
+    /// have read. When it reads it later and begins with that message, it knows nothing of newer ones.
+    @Test func anEarlierRefusalReadLate() throws {
+        #expect(try pass(1, order: 1) == 1)
+        try refuse(1, order: 1)
+        for number in 2...3 { #expect(try pass(number, order: UInt64(number)) == nil) }
+        for number in 1...3 {
+            #expect(try pass(number, order: UInt64(3 + number)) == UInt64(number))
+        }
+        for number in 1...3 { try refuse(number, order: UInt64(number)) }
+        #expect(try pass(3, order: 7) == nil)
+        for number in 1...3 {
+            #expect(try pass(number, order: UInt64(7 + number)) == UInt64(number))
+        }
+    }
+
     /// What was accepted in the end, though a sending of it was refused, keeps nobody waiting.
     @Test func anAcceptedOneIsForgotten() throws {
         try refuse(1, order: 1)
