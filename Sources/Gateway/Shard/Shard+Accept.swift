@@ -241,18 +241,24 @@ extension Shard {
             return
         case .handshake(let reason):
             metrics.handshakesFailed.count()
-            logger.info(
-                "handshake failed", metadata: ["peer": "\(peer)", "reason": "\(reason)"])
+            log("handshake failed", of: peer, reason)
         case .record(let reason):
             metrics.streamErrors.count()
-            logger.info("bad record", metadata: ["peer": "\(peer)", "reason": "\(reason)"])
+            log("bad record", of: peer, reason)
         case .slowReader:
             metrics.slowReaders.count()
-            logger.info("slow reader", metadata: ["peer": "\(peer)"])
+            log("slow reader", of: peer)
         case .handshakeTimeout:
             metrics.timeouts.count()
             metrics.handshakeTimeouts.count()
-            logger.info("handshake took too long", metadata: ["peer": "\(peer)"])
+            log("handshake took too long", of: peer)
         }
+    }
+
+    /// A line about what a peer did.
+    func log(_ text: Logger.Message, of peer: String, _ reason: String? = nil) {
+        var metadata: Logger.Metadata = ["peer": "\(peer)"]
+        if let reason { metadata["reason"] = "\(reason)" }
+        peerLog.info(text, metadata, at: workspace.moment.monotonic)
     }
 }

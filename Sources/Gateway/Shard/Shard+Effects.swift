@@ -182,8 +182,7 @@ extension Shard {
                 "logged in", metadata: ["device": "\(device.user)/\(device.device)"])
         case .loginFailed(let failure):
             metrics.loginsFailed.count()
-            logger.info(
-                "login failed", metadata: ["peer": "\(peer)", "reason": "\(failure)"])
+            log("login failed", of: peer, "\(failure)")
         case .ended(.connectionTimeout):
             metrics.timeouts.count()
             logger.debug("timed out", metadata: ["peer": "\(peer)"])
@@ -191,8 +190,7 @@ extension Shard {
             logger.debug("session ended", metadata: ["peer": "\(peer)", "reason": "\(note)"])
         case .ended(let error):
             metrics.streamErrors.count()
-            logger.info(
-                "stream error", metadata: ["peer": "\(peer)", "reason": "\(error)"])
+            log("stream error", of: peer, "\(error)")
         case .closedByPeer:
             break
         }

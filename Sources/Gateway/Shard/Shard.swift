@@ -60,6 +60,7 @@ final class Shard: @unchecked Sendable {
     let mailbox: Mailbox<ShardMessage>
     let metrics = ShardMetrics()
     let logger: Logger
+    var peerLog: PeerLog
     let tls: GatewayTLS
     let workspace: Workspace
     /// Every shard, this one included; the directory of homes.
@@ -119,6 +120,7 @@ final class Shard: @unchecked Sendable {
         self.setup = setup
         limits = setup.limits
         logger = setup.logger
+        peerLog = PeerLog(setup.logger, at: moment.monotonic)
         tls = setup.tls
         mailbox = try Mailbox(countMax: limits.mailboxDepthMax)
         poller = try Poller()
