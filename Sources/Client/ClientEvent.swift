@@ -59,7 +59,8 @@ public enum ClientEvent: Sendable, Equatable {
     case online(jid: JID, resumedTLS: Bool)
     /// A message arrived. The app deals with it, then acknowledges it.
     case message(IncomingMessage)
-    /// Another device of this account sent a message; the server has been told that this one has it.
+    /// Another device of this account sent a message; the server is told that this one has it when the app
+    /// acknowledges it.
     case sentElsewhere(SentMessage)
     /// The server has the message of this id safely.
     case acked(StanzaID)

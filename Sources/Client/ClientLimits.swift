@@ -8,7 +8,7 @@ public enum ClientLimits {
     public static let outboxSizeMax = 16 * 1024 * 1024
     /// Messages on their way to the server and not acked; the others wait in the outbox.
     public static let windowCountMax = 128
-    /// The longest message body, in bytes of UTF-8; more is refused with `bodyTooLong`. It leaves
+    /// The longest message body, in bytes of UTF-8; more is refused with `bodySize`. It leaves
     /// room for the stanza around it in a frame of 65,536 bytes.
     public static let bodySizeMax = 60 * 1024
     /// Receipts that wait for the server's ack. A delivered receipt beyond it is not sent, so that the

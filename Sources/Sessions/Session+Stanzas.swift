@@ -46,7 +46,7 @@ extension Session {
             throw error.streamError
         }
         if stanza.tag == .streamEnd {
-            try peerEndsStream(in: environment, output: &output, effects: &effects)
+            peerEndsStream(in: environment, output: &output, effects: &effects)
             return
         }
         switch state {
@@ -66,7 +66,7 @@ extension Session {
     private mutating func peerEndsStream(
         in environment: SessionEnvironment, output: inout ByteBuffer,
         effects: inout [SessionEffect]
-    ) throws(StreamError) {
+    ) {
         send(in: environment, output: &output) { node, context in
             StanzaWriter.streamEnd(into: &node, context: context)
         }

@@ -38,10 +38,3 @@ package struct HandshakeFacts: Sendable {
     /// On a server: the client's certificate as DER, if it showed one.
     package var peerCertificate: [UInt8]?
 }
-
-/// Facts on their way to the caller: a connection without any owns one word.
-final class FactsBox: Sendable {
-    let facts: HandshakeFacts
-
-    init(_ facts: HandshakeFacts) { self.facts = facts }
-}

@@ -15,7 +15,7 @@ struct TicketTerms: Equatable {
 
     /// The rules for client certificates: see `ClientAuthorities`.
     var policy: UInt64
-    /// The server name's hash: see `ServerNameMark`.
+    /// The server name's hash.
     var name: UInt64
     /// A random number, for single use.
     var number: UInt64
@@ -130,7 +130,7 @@ extension TLSContext {
         let isReady =
             EVP_DecryptInit_ex2(cipher, TicketCipher.cipher, bytes.baseAddress, iv, nil) == 1
             && TicketCipher.setMACKey(key, mac)
-        // A ticket is used once, so each resumption gives a new one.
+        // Each resumption gives a new one, so that clients need not show one twice (RFC 8446, appendix C.4).
         return isReady ? 2 : -1
     }
     guard let key = tickets.sealingKey, RAND_bytes(iv, CInt(EVP_MAX_IV_LENGTH)) == 1 else {

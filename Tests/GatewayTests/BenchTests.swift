@@ -163,6 +163,10 @@ import Testing
         let command = try RunningCommand(
             "tern", ["bench", "connections", "--count", "1", "--transport", "tun"] + common(server))
         try command.finish(expect: 64)
+        // The soak has the client library's sessions, with sockets.
+        let soak = try RunningCommand(
+            "tern", ["bench", "soak", "--seconds", "1", "--transport", "tun"] + common(server))
+        try soak.finish(expect: 64)
         try server.stop()
     }
 

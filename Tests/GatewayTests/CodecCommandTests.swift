@@ -105,6 +105,15 @@ import Testing
         )
     }
 
+    /// What could not be written is not passed over in silence.
+    @Test func aFullDiskIsSaid() throws {
+        let line = #"{"tag":"iq","attrs":{"id":"1"}}"#
+        let path = try file(line + "\n", name: "input")
+        let command = #"exec "$0" codec encode < "$INPUT" > /dev/full"#
+        try TestFiles.run(
+            "/bin/sh", ["-c", command, Self.tern], environment: ["INPUT": path], expect: 74)
+    }
+
     @Test func theOwnDomainIsTheFilesOrTheOptions() throws {
         let words = #"{"single":["","s","e","a.example","x"],"double":[[],[],[],[]]}"#
         let path = try file(words)

@@ -8,8 +8,9 @@
 //   sealed alert, and nothing is sent or read afterwards.
 // - After the peer's close_notify nothing of it is read; after ours nothing is sent. The other
 //   direction stays open until its own close_notify. An end without one is the caller's to see.
-// - What a peer can make us do without sending data is bounded: records without data by
-//   recordsWithoutDataMax, a message by its type's size, a record by its header before it is kept.
+// - What a peer can make us do without sending data is bounded: empty records, KeyUpdates and the like by
+//   recordsWithoutDataMax, a message by its type's size, a record by its header before it is kept. A
+//   server's tickets are not counted.
 // - No branch and no address depends on a secret here; tags are compared by OpenSSL. The padding's
 //   size is not hidden, as it is not in OpenSSL.
 //

@@ -108,13 +108,6 @@ extension NodeReader {
         }
     }
 
-    /// Whether a value's text is `text`, byte for byte.
-    package func isEqual(_ value: WireValue, _ text: StaticString) -> Bool {
-        withText(of: value) { bytes in
-            text.withUTF8Buffer { equalBytes(bytes, UnsafeRawBufferPointer($0)) }
-        }
-    }
-
     /// The payload's bytes in a range, as `.bytes` content and `encoded` give them.
     @_lifetime(copy self)
     package func bytes(in range: Range<Int>) -> RawSpan {
