@@ -150,7 +150,7 @@ def plot(runs, directory):
     axes.set_ylabel("growth of memory, MiB")
     axes.legend(fontsize="small")
     axes.grid(alpha=0.3)
-    figure.savefig(directory / "memory.svg")
+    figure.savefig(directory / "memory.svg", metadata={"Date": None})
 
     figure, axes = pyplot.subplots()
     for run in runs:
@@ -164,7 +164,7 @@ def plot(runs, directory):
     axes.set_ylabel("sessions, thousands")
     axes.legend(fontsize="small")
     axes.grid(alpha=0.3)
-    figure.savefig(directory / "ramp.svg")
+    figure.savefig(directory / "ramp.svg", metadata={"Date": None})
 
 
 def main():
