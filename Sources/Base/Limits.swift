@@ -132,6 +132,13 @@ public struct Limits: Sendable, Equatable {
     /// The defaults.
     public init() {}
 
+    /// Bytes that a device's window may put into its connection's output.
+    private var windowSizeMax: Int { inFlightSizePerDeviceMax + pageSizeMax + tailSizeMax }
+
+    /// Bytes of output from which on presence and chat states are dropped: a window still fits behind them, so that
+    /// nobody can have a slow reader cut off by such.
+    public var newsBacklogMax: Int { outputSizeMax - windowSizeMax - frameSizeMax }
+
     /// The limits of one of so many shards on so many cores. What is said of handshakes is said of a core's
     /// time and a machine's memory: when cores have several shards each, these share it.
     public func shared(shards: Int, cores: Int) -> Limits {
@@ -163,8 +170,8 @@ public struct Limits: Sendable, Equatable {
             (frameSizeMax <= 0xFF_FFFF, "frame-size-max does not fit the length field"),
             (inflatedSizeMax >= frameSizeMax, "inflated-size-max < frame-size-max"),
             (
-                outputSizeMax >= inFlightSizePerDeviceMax + pageSizeMax + tailSizeMax
-                    + 3 * frameSizeMax, "output-size-max does not hold a device's window"
+                outputSizeMax >= windowSizeMax + 3 * frameSizeMax,
+                "output-size-max does not hold a device's window"
             ),
             (inflatedSizeMax < 1 << 24, "inflated-size-max is more than a node can have"),
             (queueSizeMax >= frameSizeMax, "queue-size-max does not hold a frame"),

@@ -47,6 +47,22 @@ import Testing
         #expect(Limits().validate() == nil)
     }
 
+    /// What a queue has on the way must not cost a device its contacts' presence.
+    @Test func newsAreDroppedOnlyBehindMoreThanIsInFlight() {
+        let limits = Limits()
+        #expect(limits.newsBacklogMax == 327_680)
+        #expect(limits.newsBacklogMax > limits.inFlightSizePerDeviceMax)
+    }
+
+    /// No source may fill the handshakes of a shard that shares its core with others.
+    @Test func aSourceHasHalfOfTheHandshakesAtMost() {
+        for (shards, inFlight, perSource) in [(2, 2_048, 1_024), (56, 72, 36), (160, 24, 16)] {
+            let limits = Limits().shared(shards: shards, cores: 2)
+            #expect(limits.handshakesInFlightPerShardMax == inFlight)
+            #expect(limits.unauthenticatedPerSourceMax == perSource)
+        }
+    }
+
     @Test func aBrokenRelationIsNamed() {
         var limits = Limits()
         limits.inFlightPerDeviceLow = limits.inFlightPerDeviceMax

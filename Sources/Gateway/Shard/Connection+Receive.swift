@@ -104,7 +104,7 @@ extension Connection {
     /// Whether so much waits for the peer that what may be lost is: others must not be able to end a slow
     /// peer's connection by chat states.
     private func isBehind(_ limits: Limits) -> Bool {
-        buffers.outbound.count + buffers.unsealed.count > limits.outputSizeMax / 16
+        buffers.outbound.count + buffers.unsealed.count > limits.newsBacklogMax
     }
 
     /// Takes an answer or a delivery for the session.

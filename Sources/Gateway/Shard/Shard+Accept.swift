@@ -103,9 +103,10 @@ extension Shard {
         let deadlineNs = MonotonicClock.nanoseconds() + limits.turnTimeMs * 200_000
         for number in 0..<limits.handshakesPerTurnMax {
             // In turn, so that many in pieces do not keep out those that come whole.
-            if number % 2 == 1 || !beginOne(at: moment) {
-                guard continueOne() || beginOne(at: moment) else { break }
-            }
+            let wasAny =
+                number % 2 == 0
+                ? beginOne(at: moment) || continueOne() : continueOne() || beginOne(at: moment)
+            guard wasAny else { break }
             if MonotonicClock.nanoseconds() >= deadlineNs { break }
         }
         if let next = setup.handshakeGate.leave() {

@@ -214,7 +214,6 @@ final class Shard: @unchecked Sendable {
 
     private func take(_ event: PollEvent) {
         if event.token == Self.mailboxToken {
-            guard work.count < Self.backlogMax else { return }
             mailbox.drain(into: &incoming)
             work.append(contentsOf: incoming)
             incoming.empty()
