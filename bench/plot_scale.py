@@ -83,7 +83,7 @@ class Run:
         memory = self.storm.get("perSession", {})
         messages = phase(self.messages, "messages")
         logins = ramp["counts"]["logins"] or 1
-        cpu = ramp["after"]["gateway"]["cpuMs"] - ramp["before"]["gateway"]["cpuMs"]
+        cpu = [ramp[side].get("gateway", {}).get("cpuMs") for side in ("before", "after")]
         latency = messages.get("deliveries", {})
         ack = messages.get("acks", {})
 
@@ -98,7 +98,7 @@ class Run:
             number(memory.get("kernelSlabBytes")),
             number(memory.get("memFreeBytes")),
             number(logins / max(ramp["seconds"], 0.001)),
-            number(cpu * 1000 / logins),
+            number(None if None in cpu else (cpu[1] - cpu[0]) * 1000 / logins),
             number(self.idle_cpu, 2),
             " / ".join(number(latency.get(key), 1) for key in ("p50", "p99", "p999")),
             " / ".join(number(ack.get(key), 1) for key in ("p50", "p99", "p999")),

@@ -6,11 +6,12 @@
 #   bench/scale.sh smoke        300 sessions with a debug build, for CI
 #
 # Environment: OUT (directory of results, default scale-results), BUILD (release), PORT (5297), SHARDS
-# (the gateway's own choice), RESUME=1 (the storm resumes TLS, with MORE the ramps), ACTIVE (1000 sessions
-# that write or receive), RATE (1000 messages a second), MESSAGE_SECONDS (30), IDLE_SECONDS (15, before
-# the messages), CONCURRENT (logins under way; the generator's own choice), APPLY=1 (ternd doctor --apply
-# first). Without APPLY nothing of the machine is changed. TRANSPORT=tun: the generator has no sockets
-# (docs/TERN.md); both then run in a network namespace made for the run, which takes root.
+# (the gateway's own choice), RESUME=1 (the storm resumes TLS, with MORE the ramps), RESUME=all (ramp and
+# storm do), ACTIVE (1000 sessions that write or receive), RATE (1000 messages a second), MESSAGE_SECONDS
+# (30), IDLE_SECONDS (15, before the messages), CONCURRENT (logins under way; the generator's own choice),
+# APPLY=1 (ternd doctor --apply first). Without APPLY nothing of the machine is changed. TRANSPORT=tun: the
+# generator has no sockets (docs/TERN.md); both then run in a network namespace made for the run, which
+# takes root.
 #
 # Results: COUNT.csv (a line each second), COUNT-storm.json, COUNT-messages.json, COUNT-run.json; with MORE
 # the same of COUNT+MORE, and no storm in COUNT-storm.json. Tables and plots of all runs in a directory:
@@ -44,8 +45,10 @@ idle=${IDLE_SECONDS:-15}
 more=${MORE:-0}
 # The idle ones stay while the active ones come, write and go.
 hold=$((idle + seconds + 20 + active / 100))
-kind=(storm --hold "$hold" ${RESUME:+--resume})
-if [ "$more" -gt 0 ]; then kind=(connections --hold 86400 ${RESUME:+--resume}); fi
+resume=(${RESUME:+--resume})
+if [ "${RESUME:-}" = all ] && [ "$more" = 0 ]; then resume=(--resume-all); fi
+kind=(storm --hold "$hold" "${resume[@]}")
+if [ "$more" -gt 0 ]; then kind=(connections --hold 86400 "${resume[@]}"); fi
 
 binaries=.build/$build
 work=$(mktemp -d)
@@ -119,7 +122,7 @@ wait "$gateway" && status=0 || status=$?
 drained=$(($(now_ms) - draining))
 gateway=
 sleep 2
-kill -INT "$generator" ${second:+"$second"}
+kill -INT "$generator" ${second:+"$second"} 2> /dev/null || true  # its hold may be over
 wait "$generator" ${second:+"$second"} || true
 generator=
 second=

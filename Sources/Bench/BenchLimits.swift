@@ -25,8 +25,8 @@ package enum BenchLimits {
     package static let retryPauseMsMax: UInt64 = 8_000
     /// How long the end of a phase waits for answers that are still out.
     package static let drainTimeoutMs: UInt64 = 15_000
-    /// Bytes that a client could not send; beyond it the client is closed.
-    package static let outputSizeMax = 1024 * 1024
+    /// Bytes that a client could not send; beyond it the client is closed. A window of the largest messages fits.
+    package static let outputSizeMax = windowCountMax * 65_536
     /// Kinds of errors told apart; further ones count as `other`.
     package static let errorKindCountMax = 64
     /// Clients of one source address: ports are found quickly while most are free.

@@ -96,14 +96,13 @@ package final class BenchRun {
     ) {
         phase(name) { startNs in
             for worker in workers {
-                let share = max(1, pendingMax / workers.count)
                 worker.counters.expected.store(1, ordering: .relaxed)  // until the thread counts
                 let plan = ArrivalPlan(
-                    pace: pace(startNs, rate, worker), pendingMax: share,
+                    pace: pace(startNs, rate, worker), pendingMax: share(of: pendingMax, worker),
                     isDueAtStart: isAfterStorm)
                 worker.post(.arrive(plan))
             }
-            wait(name) { $0.expected <= 0 }
+            return wait(name) { $0.expected <= 0 }
         }
     }
 
@@ -111,7 +110,7 @@ package final class BenchRun {
     package func hold(name: String = "hold", seconds: Int) {
         phase(name) { startNs in
             let endNs = startNs + UInt64(seconds) * 1_000_000_000
-            wait(name) { _ in MonotonicClock.nanoseconds() >= endNs }
+            return wait(name) { _ in MonotonicClock.nanoseconds() >= endNs }
         }
     }
 
@@ -119,7 +118,7 @@ package final class BenchRun {
     package func drop(name: String) {
         phase(name) { _ in
             for worker in workers { worker.post(.drop) }
-            wait(name) { $0.online == 0 && $0.pending == 0 }
+            return wait(name) { $0.online == 0 && $0.pending == 0 }
         }
     }
 
@@ -130,31 +129,39 @@ package final class BenchRun {
             for worker in workers {
                 let plan = ArrivalPlan(
                     pace: pace(startNs, rate, worker),
-                    pendingMax: max(1, pendingMax / workers.count),
+                    pendingMax: share(of: pendingMax, worker),
                     isCycling: true, endNs: endNs)
                 worker.post(.arrive(plan))
             }
-            wait(name) { _ in MonotonicClock.nanoseconds() >= endNs }
+            return wait(name) { _ in MonotonicClock.nanoseconds() >= endNs }
         }
     }
 
-    /// Messages flow; over when the time is and every answer has come, or no more come.
+    /// Messages flow; over when the time is and every answer has come, or no more come. It lasted until the
+    /// last answer, however long one that is missing was waited for.
     package func messages(name: String, _ plan: MessagePlan) {
         let before = counts
         phase(name) { startNs in
             for worker in workers { worker.post(.send(plan, startNs: startNs)) }
             let endNs = startNs + UInt64(plan.seconds) * 1_000_000_000
-            wait(name) { _ in MonotonicClock.nanoseconds() >= endNs }
-            let giveUpNs = MonotonicClock.nanoseconds() + BenchLimits.drainTimeoutMs * 1_000_000
+            var answeredNs = wait(name) { _ in MonotonicClock.nanoseconds() >= endNs }
+            var answerCount = -1
             wait(name) { counts in
                 let grown = counts - before
+                let current = MonotonicClock.nanoseconds()
+                let count = grown.acked + grown.refused + grown.delivered + grown.receipts
+                if count != answerCount {
+                    if answerCount >= 0 { answeredNs = current }
+                    answerCount = count
+                }
                 let isAnswered = grown.acked + grown.refused >= grown.sent
                 let expected = grown.acked * plan.devicesOnline
                 let isDelivered = grown.delivered >= expected
                 let isConfirmed = !plan.hasReceipts || grown.receipts >= expected
                 return isAnswered && isDelivered && isConfirmed
-                    || MonotonicClock.nanoseconds() >= giveUpNs
+                    || current >= answeredNs + BenchLimits.drainTimeoutMs * 1_000_000
             }
+            return answeredNs
         }
     }
 
@@ -176,12 +183,18 @@ package final class BenchRun {
             .share(population.count(ofThread: worker.index), of: population.count)
     }
 
-    private func phase(_ name: String, _ body: (UInt64) -> Void) {
+    /// A thread's part of what all may have under way: one at least.
+    private func share(of pendingMax: Int, _ worker: BenchWorker) -> Int {
+        let (each, rest) = pendingMax.quotientAndRemainder(dividingBy: workers.count)
+        return max(1, each + (worker.index < rest ? 1 : 0))
+    }
+
+    /// Takes the readings around a phase. `body` is given its start and gives its end.
+    private func phase(_ name: String, _ body: (UInt64) -> UInt64) {
         guard !isInterrupted else { return }
         let before = reading
         let startNs = MonotonicClock.nanoseconds()
-        body(startNs)
-        let seconds = Double(MonotonicClock.nanoseconds() - startNs) / 1e9
+        let seconds = Double(body(startNs) - startNs) / 1e9
         for worker in workers { worker.post(.settle) }
         settledCount += 1
         // A thread answers within a turn; one that has ended never will.
@@ -221,14 +234,15 @@ package final class BenchRun {
         }
     }
 
-    /// Waits until the condition holds, the user leaves or no thread is left.
-    private func wait(_ phase: String, until condition: (BenchCounts) -> Bool) {
+    /// Waits until the condition holds, the user leaves or a thread has failed; the time then.
+    @discardableResult
+    private func wait(_ phase: String, until condition: (BenchCounts) -> Bool) -> UInt64 {
         var sampledNs: UInt64 = 0
         while true {
             let counts = counts
-            if condition(counts) || isInterrupted { return }
-            if workers.contains(where: { $0.failureReason != nil }) { return }
+            let isOver = condition(counts) || isInterrupted
             let current = MonotonicClock.nanoseconds()
+            if isOver || workers.contains(where: { $0.failureReason != nil }) { return current }
             let seconds = Double(current - startNs) / 1e9
             surroundings.progress(phase, counts, seconds)
             if current >= sampledNs + 1_000_000_000 {

@@ -21,6 +21,8 @@ final class MessageTask<Link: Transport> {
     private var sendCount = 0
     private var number: UInt32 = 0
     private var isOver = false
+    /// Whether something is due and no sender may send: until an answer makes room.
+    private var isBlocked = false
     private let body: [UInt8]
     /// What is left of a fan-out that the window cut short, by sender.
     private var unfinished: [Int: (intendedNs: UInt64, next: Int)] = [:]
@@ -43,13 +45,8 @@ final class MessageTask<Link: Transport> {
     /// When there is something to send; nil when only answers can bring that about.
     var nextDueNs: UInt64? {
         guard senders > 0, !isOver else { return nil }
-        guard let due = pace.dueNs(sendCount) else { return sendCount == 0 ? 0 : endNs }
-        return isBlocked ? endNs : min(due, endNs)
-    }
-
-    /// Whether no sender's window has room.
-    private var isBlocked: Bool {
-        unackedCount >= senders * plan.window && unackedCount > 0
+        if isBlocked { return endNs }
+        return min(pace.dueNs(sendCount) ?? 0, endNs)
     }
 
     /// Sends what is due.
@@ -61,14 +58,17 @@ final class MessageTask<Link: Transport> {
             return
         }
         if plan.rate == nil {
-            guard sendCount == 0 else { return }
-            for index in 0..<senders { sendNow(index) }
+            // From now on each sends with its answers.
+            if !isBlocked { for index in 0..<senders { sendNow(index) } }
+            isBlocked = true
             return
         }
         var budget = 4_096
-        while budget > 0, let due = pace.dueNs(sendCount), due <= current,
-            let index = takeSender()
-        {
+        while budget > 0, let due = pace.dueNs(sendCount), due <= current {
+            guard let index = takeSender() else {
+                isBlocked = true
+                return
+            }
             budget -= 1
             sendCount += 1
             begin(index, intendedNs: due)
@@ -94,6 +94,7 @@ final class MessageTask<Link: Transport> {
     /// A sender's connection was read: what is held up or may be sent now goes with its answers.
     func fill(_ index: Int) {
         guard index < senders, loop.clients[index].phase == .online else { return }
+        if plan.rate != nil { isBlocked = false }
         if let rest = unfinished.removeValue(forKey: index) {
             fanOut(index, intendedNs: rest.intendedNs, from: rest.next)
         }

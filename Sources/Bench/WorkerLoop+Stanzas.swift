@@ -138,22 +138,22 @@ extension WorkerLoop {
             measurements.note("message: \(try firstChild(&reader, depth: 2))")
         case .message?:
             worker.counters.delivered.count()
-            if let sent = sentNs(attributes, reader) {
-                measurements.deliveries.record((MonotonicClock.nanoseconds() - sent) / 1_000)
+            if let elapsedUs = elapsedUs(attributes, reader) {
+                measurements.deliveries.record(elapsedUs)
             }
             answer(attributes, reader)
         case .ack? where attributes.class == .message:
             worker.counters.acked.count()
-            if let sent = sentNs(attributes, reader) {
-                measurements.acks.record((MonotonicClock.nanoseconds() - sent) / 1_000)
+            if let elapsedUs = elapsedUs(attributes, reader) {
+                measurements.acks.record(elapsedUs)
             }
             settleMessage(index)
         case .receipt? where attributes.type == .error:
             measurements.note("receipt: \(try firstChild(&reader, depth: 2))")
         case .receipt?:
             worker.counters.receipts.count()
-            if let sent = sentNs(attributes, reader) {
-                measurements.receipts.record((MonotonicClock.nanoseconds() - sent) / 1_000)
+            if let elapsedUs = elapsedUs(attributes, reader) {
+                measurements.receipts.record(elapsedUs)
             }
             writeAck(.receipt, attributes, reader)
         case .iq? where attributes.type == .get:
@@ -225,12 +225,16 @@ extension WorkerLoop {
 
     // MARK: Reading and writing
 
-    /// When a message was meant to be sent, by its id; nil for an id that is not this program's.
-    private func sentNs(_ attributes: Attributes, _ reader: borrowing NodeReader) -> UInt64? {
+    /// How long ago a message was meant to be sent, by its id. Nil for an id that is not of this run: what
+    /// waited in a queue before it began says nothing about now, and other programs' ids are no times.
+    private func elapsedUs(_ attributes: Attributes, _ reader: borrowing NodeReader) -> UInt64? {
         guard let id = attributes.id else { return nil }
-        return withUnsafeTemporaryAllocation(byteCount: 512, alignment: 8) { scratch in
+        let intended = withUnsafeTemporaryAllocation(byteCount: 512, alignment: 8) { scratch in
             MessageID.intendedNs(reader.text(of: id, scratch))
         }
+        let current = MonotonicClock.nanoseconds()
+        guard let intended, intended >= startNs, intended <= current else { return nil }
+        return (current - intended) / 1_000
     }
 
     private func content(_ reader: inout NodeReader) throws(WireError) -> [UInt8] {

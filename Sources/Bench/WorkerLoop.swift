@@ -26,6 +26,8 @@ final class WorkerLoop<Link: Transport> {
     let clientCount: Int
     let ciphers = RecordCiphers()
     let writer: NodeWriter
+    /// When the thread began.
+    let startNs = MonotonicClock.nanoseconds()
 
     let transport: Link
     var timers: TimerWheel

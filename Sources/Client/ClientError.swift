@@ -119,6 +119,8 @@ public enum DisconnectReason: Sendable, Equatable {
     /// The error for an operation that gives up because of this.
     package var error: ClientError {
         switch self {
+        // The server's trouble, not the password's.
+        case .authenticationFailed("temporary-auth-failure"): .unavailable(description)
         case .authenticationFailed(let condition): .authenticationFailed(condition: condition)
         case .serverNotVerified: .serverNotVerified
         case .certificateRejected(let text): .certificateRejected(text)

@@ -23,9 +23,11 @@ struct EchoClient {
             case .online(let jid, let resumedTLS):
                 print("online as \(jid)", resumedTLS ? "(resumed)" : "")
             case .message(let message):
-                // The same id for the same answer: made twice after a crash, it is still one message.
-                if let id = StanzaID("re-\(message.id)"), let body = message.body {
-                    _ = try? await client.post(to: message.from.bare, body: body, id: id)
+                // Not again if posted before a crash. A full outbox ends the program, not the message.
+                if let id = StanzaID("re-\(message.id)"), let body = message.body,
+                    try await client.state(of: id) == nil
+                {
+                    _ = try await client.post(to: message.from.bare, body: body, id: id)
                 }
                 try await client.acknowledge(message)
             case .sentElsewhere(let copy):

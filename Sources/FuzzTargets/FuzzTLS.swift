@@ -116,7 +116,8 @@ private final class FuzzEnd {
                 precondition(!hasFacts, "facts come twice")
                 hasFacts = true
             }
-            precondition(hasFacts == (status != .handshaking), "status without facts")
+            let isOver = status == .open || status == .closed
+            precondition(hasFacts == isOver, "status without facts")
         case .failure(let error):
             precondition(!isUndisturbed, "undisturbed: \(error)")
             precondition(!hasFailed || error == .notOpen, "\(error) after the end")

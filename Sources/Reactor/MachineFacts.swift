@@ -53,21 +53,21 @@ public struct MachineFacts: Sendable, Equatable {
         var hard: UInt64 = 0
         try checkedCall("getrlimit") { Int(clinux_descriptor_limit(&soft, &hard)) }
         let memory = memorySizes()
-        let group = numbers("/sys/fs/cgroup/memory.max").first ?? .max
-        let used = numbers("/sys/fs/cgroup/memory.current").first ?? 0
+        let group = ControlGroup.read()
         return MachineFacts(
             descriptorLimit: Int(clamping: soft), descriptorLimitHard: Int(clamping: hard),
-            descriptorLimitMax: numbers("/proc/sys/fs/nr_open").first ?? Int(clamping: hard),
-            openFilesMax: numbers("/proc/sys/fs/file-max").first ?? .max,
+            descriptorLimitMax: SystemFile.numbers("/proc/sys/fs/nr_open").first
+                ?? Int(clamping: hard),
+            openFilesMax: SystemFile.numbers("/proc/sys/fs/file-max").first ?? .max,
             coreCount: max(1, Int(clinux_core_count())),
-            memorySize: min(memory.total, group),
-            memoryAvailableSize: min(memory.available, group == .max ? .max : max(0, group - used)),
-            listenBacklogMax: numbers("/proc/sys/net/core/somaxconn").first ?? .max,
+            memorySize: min(memory.total, group.memoryLimit),
+            memoryAvailableSize: min(memory.available, group.memoryAvailable),
+            listenBacklogMax: SystemFile.numbers("/proc/sys/net/core/somaxconn").first ?? .max,
             tcpMemoryMax: tcpMemoryMax(), trackedConnectionsMax: trackedConnectionsMax())
     }
 
     private static func tcpMemoryMax() -> Int {
-        let pages = numbers("/proc/sys/net/ipv4/tcp_mem")
+        let pages = SystemFile.numbers("/proc/sys/net/ipv4/tcp_mem")
         guard pages.count == 3 else { return .max }
         let (size, overflow) = pages[2].multipliedReportingOverflow(by: clinux_page_size())
         return overflow ? .max : size
@@ -75,10 +75,11 @@ public struct MachineFacts: Sendable, Equatable {
 
     /// The module may be loaded without tracking anything: then it limits nothing.
     private static func trackedConnectionsMax() -> Int? {
-        guard (numbers("/proc/sys/net/netfilter/nf_conntrack_count").first ?? 0) > 0 else {
+        guard (SystemFile.numbers("/proc/sys/net/netfilter/nf_conntrack_count").first ?? 0) > 0
+        else {
             return nil
         }
-        return numbers("/proc/sys/net/netfilter/nf_conntrack_max").first
+        return SystemFile.numbers("/proc/sys/net/netfilter/nf_conntrack_max").first
     }
 
     /// From /proc/meminfo, whose unit is the kibibyte.
@@ -92,17 +93,6 @@ public struct MachineFacts: Sendable, Equatable {
             if fields[0] == "MemAvailable:" { available = size * 1_024 }
         }
         return (total, available)
-    }
-
-    /// The numbers in a small file, up to the first word that is none.
-    private static func numbers(_ path: String) -> [Int] {
-        var numbers: [Int] = []
-        for word in SystemFile.text(path).split(whereSeparator: \.isWhitespace) {
-            // The kernel writes some "no limit" as 2^63 or more.
-            guard let number = UInt64(word) else { break }
-            numbers.append(Int(clamping: number))
-        }
-        return numbers
     }
 }
 
@@ -121,5 +111,16 @@ enum SystemFile {
         }
         guard case .value(let size) = result else { return "" }
         return String(decoding: text[..<size], as: UTF8.self)
+    }
+
+    /// The numbers in a small file, up to the first word that is none.
+    static func numbers(_ path: String) -> [Int] {
+        var numbers: [Int] = []
+        for word in text(path).split(whereSeparator: \.isWhitespace) {
+            // The kernel writes some "no limit" as 2^63 or more.
+            guard let number = UInt64(word) else { break }
+            numbers.append(Int(clamping: number))
+        }
+        return numbers
     }
 }

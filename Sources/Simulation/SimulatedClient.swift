@@ -315,7 +315,7 @@ final class SimulatedClient {
             return
         }
         let pause = backoff.nextPauseMs(
-            afterOnlineMs: onlineMs, hintMs: session.retryAfterMs, random: world.random.next())
+            afterOnlineMs: onlineMs, hintMs: session.takeRetryAfterMs(), random: world.random.next())
         guard let pause else {
             phase = .stopped(nil)
             return

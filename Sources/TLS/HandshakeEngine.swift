@@ -25,6 +25,8 @@ final class HandshakeEngine: @unchecked Sendable {
     var watch = RecordWatch()
     /// A server's look at what its client sends in clear; nil on a client.
     private var helloGuard: ClientHelloGuard?
+    /// A server has not answered a ClientHello yet, but for a HelloRetryRequest.
+    private var isHelloDue = false
 
     /// A server's end.
     static func server(_ context: TLSContext) throws(TLSError) -> HandshakeEngine {
@@ -32,6 +34,7 @@ final class HandshakeEngine: @unchecked Sendable {
         let engine = try HandshakeEngine(context, expectedName: nil)
         SSL_set_accept_state(engine.ssl)
         engine.helloGuard = ClientHelloGuard()
+        engine.isHelloDue = true
         return engine
     }
 
@@ -95,6 +98,16 @@ final class HandshakeEngine: @unchecked Sendable {
         // A record with a fatal illegal_parameter (RFC 8446, section 6), as OpenSSL answers those it refuses.
         output.append([21, 3, 3, 0, 2, 2, 47])
         throw .handshakeFailed("a ClientHello of \(size) bytes")
+    }
+
+    /// Whether a server still waits for the ClientHello that it answers in earnest, now that `output` has
+    /// what it said last from `start` on.
+    func awaitsHello(answered output: borrowing ByteBuffer, from start: Int) -> Bool {
+        guard isHelloDue, output.count > start else { return isHelloDue }
+        isHelloDue = output.withUnsafeBytes {
+            HelloRetryRequest.begins(UnsafeRawBufferPointer(rebasing: $0[start...]))
+        }
+        return isHelloDue
     }
 
     /// Takes the handshake as far as the input goes; whether it is over. On an error the output holds

@@ -11,6 +11,9 @@ package import Base
 
 /// How far a connection has come.
 package enum TLSStatus: Sendable {
+    /// A server waits for a ClientHello, or for the second one after its HelloRetryRequest: the handshake's
+    /// costly step is still to come.
+    case awaitingHello
     /// The handshake goes on.
     case handshaking
     /// Data flows.
@@ -60,6 +63,7 @@ package struct TLSConnection: ~Copyable, Sendable {
     ) throws(TLSError) -> TLSStatus {
         var rest = ciphertext
         if let engine {
+            let outputStart = output.count
             do {
                 if !engine.isOpen { try engine.refuseHuge(ciphertext, output: &output) }
                 rest = try Transfer.between(ciphertext, &output) { (transfer) throws(TLSError) in
@@ -74,7 +78,10 @@ package struct TLSConnection: ~Copyable, Sendable {
                 throw error
             }
             if records == nil {
-                guard engine.isOpen else { return .handshaking }
+                guard engine.isOpen else {
+                    return engine.awaitsHello(answered: output, from: outputStart)
+                        ? .awaitingHello : .handshaking
+                }
                 return engine.hasReceivedClose ? .closed : .open
             }
         }

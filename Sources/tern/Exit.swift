@@ -68,9 +68,17 @@ func complain(_ message: String) {
     writeAll(line, to: STDERR_FILENO)
 }
 
-/// Prints one line on standard output. The text must have been neutralised.
-func say(_ line: String) {
-    writeAll(Array((line + "\n").utf8), to: STDOUT_FILENO)
+/// Prints one line on standard output. The text must have been neutralised. Throws when it cannot be written.
+func say(_ line: String) throws(Failure) {
+    try output(line + "\n")
+}
+
+/// Writes to standard output. Throws when it cannot be written.
+func output(_ text: String) throws(Failure) {
+    guard writeAll(Array(text.utf8), to: STDOUT_FILENO) else {
+        let reason = String(cString: strerror(errno))
+        throw Failure(.noOutput, "standard output cannot be written: \(reason)")
+    }
 }
 
 /// Writes all bytes; false, and nothing more, when the descriptor is broken or the disk full.

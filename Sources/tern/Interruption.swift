@@ -8,7 +8,8 @@ nonisolated(unsafe) private var interruptionPipe: Int32 = -1
 /// Notes the signal; another one ends the process at once.
 @c private func noteInterruption(_ number: Int32) {
     let saved = errno
-    signal(number, SIG_DFL)
+    signal(SIGINT, SIG_DFL)
+    signal(SIGTERM, SIG_DFL)
     var byte = UInt8(truncatingIfNeeded: number)
     _ = write(interruptionPipe, &byte, 1)
     errno = saved

@@ -74,9 +74,10 @@ package enum Password {
         guard tcgetattr(terminal, &saved) == 0 else {
             throw Failure(.usage, "no password: the terminal cannot be asked")
         }
-        // Ctrl-C must not leave the terminal without echo: it is read as a byte.
+        // Ctrl-C must not leave the terminal without echo: it is read as a byte, and ends the line.
         var quiet = saved
         quiet.c_lflag &= ~tcflag_t(ECHO | ISIG)
+        withUnsafeMutableBytes(of: &quiet.c_cc) { $0[Int(VEOL)] = 0x03 }
         tcsetattr(terminal, TCSAFLUSH, &quiet)
         defer {
             tcsetattr(terminal, TCSAFLUSH, &saved)

@@ -322,8 +322,13 @@ struct ChatModelTests {
 
     @Test func linesOfAPipe() {
         var splitter = LineSplitter(lineSizeMax: 4)
-        #expect(splitter.receive(Array("ab\r\ncdefgh\n\nx".utf8)) == ["ab", "cdef", ""])
+        #expect(splitter.receive(Array("ab\r\ncdef\r\n\nx".utf8)) == ["ab", "cdef", ""])
         #expect(splitter.finish() == "x")
-        #expect(splitter.finish() == nil)
+        #expect(splitter.finish() == nil && splitter.droppedCount == 0)
+        // One that is too long is not cut but dropped, also when it is the last.
+        #expect(splitter.receive(Array("cdefg\nab\ncdefghi\r\nx".utf8)) == ["ab"])
+        #expect(splitter.droppedCount == 2)
+        #expect(splitter.receive(Array("yyyyyy".utf8)) == [] && splitter.finish() == nil)
+        #expect(splitter.droppedCount == 3)
     }
 }

@@ -127,6 +127,20 @@ import Wire
         try server.stop()
     }
 
+    /// So does that of the second ClientHello: the answer to the first, a HelloRetryRequest, costs little.
+    @Test func aSecondHelloWaitsItsTurn() throws {
+        let server = try TestServer(configuration: "shards = 1")
+        let text = try TestFiles.run(
+            "/usr/bin/openssl",
+            [
+                "s_client", "-connect", "127.0.0.1:\(server.port)", "-CAfile", server.ca, "-alpn",
+                "tern/1", "-groups", "P-521:P-256",
+            ], input: "")
+        #expect(text.contains("New, TLSv1.3"))
+        #expect((try server.status()["handshakes-delayed"] ?? 0) >= 1)
+        try server.stop()
+    }
+
     /// One that has failed holds nobody up while its last words go out.
     @Test func aFailedHandshakeMakesRoomAtOnce() throws {
         let server = try TestServer(

@@ -5,6 +5,7 @@ import Bench
 import Foundation
 import Reactor
 import Testing
+import Wire
 
 @Suite(.serialized) struct BenchTests {
     private static var hasNoWayOut: Bool { (try? NetworkNamespace.waysOut())?.isEmpty ?? true }
@@ -72,6 +73,48 @@ import Testing
         #expect(report.parameters["accounts"] == (isSynthetic ? "synthetic" : "real"))
     }
 
+    /// A soak that found nobody to write to has shown nothing, and it ends.
+    @Test func aSoakWithoutLoginsIsNotClean() throws {
+        let server = try TestServer()
+        let command = try RunningCommand(
+            "tern",
+            ["bench", "soak", "--accounts", "synthetic", "--pairs", "1", "--drain", "1"]
+                + common(server))
+        try command.finish(expect: 69, seconds: 60)
+        let line = try #require(command.lines.last)
+        let report = try JSONDecoder().decode(SoakReport.self, from: Data(line.utf8))
+        #expect(report.verdict == .undrained && report.sent == 0 && !report.counts.errors.isEmpty)
+        try server.stop()
+    }
+
+    /// What waits in a queue with an id that reads as a time to come, as a soak's do.
+    @Test func idsOfOtherProgramsAreNoTimes() throws {
+        let server = try TestServer(arguments: ["--bench-auth"])
+        let clients = try [0, 1].map { number in
+            let client = try RawClient(port: server.port, ca: server.ca)
+            #expect(try client.logIn("bench-\(number)", password: "bench").tag == "success")
+            return client
+        }
+        // The recipient's queue begins with its first login.
+        try clients[1].send(Node("stream:end"))
+        _ = try clients[1].readToEnd()
+        var message = Node("message", [:], [Node("body")])
+        message["to"] = "bench-1@localhost"
+        message["id"] = String(repeating: "F", count: 24)
+        try clients[0].send(message)
+        while try clients[0].nextNode().tag != "ack" {}
+        let command = try RunningCommand(
+            "tern",
+            ["bench", "messages", "--pairs", "1", "--seconds", "1", "--rate", "10"]
+                + common(server))
+        try command.finish(seconds: 60)
+        let report = try report(command)
+        let delivered = report.phases.reduce(0) { $0 + $1.counts.delivered }
+        let timed = report.phases.reduce(0) { $0 + Int($1.deliveries?.count ?? 0) }
+        #expect(delivered == timed + 1)
+        try server.stop()
+    }
+
     @Test func loginsResume() throws {
         let report = try bench(["logins", "--seconds", "1", "--concurrent", "4", "--resume"])
         let logins = try phase("logins", report)
@@ -119,6 +162,18 @@ import Testing
         #expect(try phase("drop", report).counts.online == 0)
         #expect(try phase("return", report).counts.logins == 40)
         #expect(try phase("after", report).counts.online == 40)
+        #expect(try phase("ramp", report).counts.resumed == 0)
+        #expect(try phase("return", report).counts.resumed == 0)
+    }
+
+    /// Whether only those that come back resume, or also those that come first.
+    @Test(arguments: ["--resume", "--resume-all"])
+    func stormsResume(flag: String) throws {
+        let report = try bench([
+            "storm", "--count", "40", "--hold", "0", "--concurrent", "4", flag,
+        ])
+        #expect(try (phase("ramp", report).counts.resumed > 0) == (flag == "--resume-all"))
+        #expect(try phase("return", report).counts.resumed > 0)
     }
 
     @Test func everyDeviceGetsIt() throws {

@@ -51,6 +51,14 @@ import Testing
         #expect(many.advice.isEmpty)
     }
 
+    /// Who asks about few sessions is told of the gateway that would start, which goes by the memory.
+    @Test func whatIsAskedForDoesNotChangeWhatIsThere() {
+        let asked = capacity(facts(descriptors: 20_000), wanted: 10_000)
+        let started = capacity(facts(descriptors: 20_000))
+        #expect(asked.summary == started.summary && asked.hasTablePerShard)
+        #expect(asked.advice.isEmpty && !started.advice.isEmpty)
+    }
+
     @Test func oneTableIsSharedFairly() {
         let capacity = capacity(facts(descriptors: 20_000), shards: 4, tables: .shared)
         #expect(!capacity.hasTablePerShard)

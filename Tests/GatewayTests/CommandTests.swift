@@ -145,6 +145,43 @@ import Testing
         try server.stop()
     }
 
+    /// What could not be printed is not acknowledged.
+    @Test(arguments: ["listen --timeout 20", "chat --json --with alice@localhost"])
+    func whatCouldNotBePrintedComesAgain(command: String) throws {
+        let server = try TestServer()
+        try server.addAccount("alice")
+        try server.addAccount("bob")
+        try server.tern(
+            send("alice", "bob", "hi") + ["--id", "N1"] + server.options, as: "alice")
+        let options = server.options.joined(separator: " ")
+        try TestFiles.run(
+            "/bin/sh",
+            [
+                "-c", "exec \"$0\" \(command) --as bob@localhost \(options) > /dev/full",
+                TestFiles.products.appending(path: "tern").path,
+            ], environment: ["TERN_PASSWORD": "bob"], expect: 74)
+        let listener = try listen("bob", server, ["--count", "1", "--timeout", "20"])
+        try listener.finish()
+        #expect(listener.lines == ["alice@localhost/0 N1: hi"])
+        try server.stop()
+    }
+
+    /// What is left in the state file goes with the command that is repeated.
+    @Test func aSendThatFailedIsRepeated() throws {
+        let server = try TestServer()
+        try server.addAccount("alice")
+        try server.addAccount("bob")
+        let state = server.directory + "/state"
+        let command = send("alice", "bob", "hi") + ["--id", "SAME", "--state", state]
+        let nowhere = ["--server", "127.0.0.1:1", "--ca", server.ca]
+        try server.tern(command + nowhere + ["--timeout", "5"], as: "alice", expect: 69)
+        #expect(try server.tern(command + server.options, as: "alice") == "SAME\n")
+        let listener = try listen("bob", server, ["--count", "1", "--timeout", "20"])
+        try listener.finish()
+        #expect(listener.lines == ["alice@localhost/0 SAME: hi"])
+        try server.stop()
+    }
+
     @Test func theSameIDIsTheSameMessage() throws {
         let server = try TestServer()
         try server.addAccount("alice")
@@ -367,6 +404,20 @@ import Testing
             try chat.finish(expect: 130)
         }
         try server.stop()
+    }
+
+    /// Also while lines of a pipe wait for room, which here never comes.
+    @Test func aSignalEndsAChatThatWaits() throws {
+        let chat = try RunningCommand(
+            "tern",
+            [
+                "chat", "--as", "alice@localhost", "--with", "bob@localhost", "--server",
+                "127.0.0.1:1", "--ca", try ca(),
+            ], password: "alice")
+        chat.type((1...2_000).map { "line \($0)\n" }.joined())
+        try chat.waitForLine("line 1000")
+        chat.signal(SIGTERM)
+        try chat.finish(expect: 130)
     }
 
     @Test func certificatesThatCannotBeTrustedEndItAtOnce() throws {

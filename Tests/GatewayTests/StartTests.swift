@@ -11,7 +11,11 @@ extension CommandTests {
             ("shards = \"two\"", "shards"), ("shards = 0", "shards"),
             ("minimum-tls = \"1.1\"", "minimum-tls"), ("log-level = \"loud\"", "log-level"),
             ("[limits]\nnonsense = 1", "limits.nonsense"), ("domain = \"A B\"", "domain"),
-            ("listen = []", "listener"),
+            ("listen = []", "listener"), ("[limits]\npage-size-max = 0", "limits.page-size-max"),
+            ("[limits]\npage-size-max = 9223372036854775807", "limits.page-size-max"),
+            ("[limits]\ncontacts-per-account-max = 1099511627776", "contacts-per-account-max"),
+            ("[store]\nexpiry-s = -1", "store.expiry-s"),
+            ("[store]\nwindow-ms = -1", "store.window-ms"),
         ])
         func configurationsAreRefused(_ text: String, _ word: String) throws {
             let directory = try TestFiles.temporaryDirectory()

@@ -250,8 +250,28 @@ private func plainAlert(_ bytes: [UInt8]) -> UInt8? {
             bytes[offset] ^= 0x10
             let server = End(try TLSConnection(server: contexts.server))
             server.receive(bytes[...])
-            #expect(server.status == .handshaking)
+            #expect([TLSStatus.awaitingHello, .handshaking].contains(server.status))
         }
+    }
+
+    /// A server says when the costly step is done: not with a part of a ClientHello, nor with a HelloRetryRequest.
+    @Test(arguments: ["X25519", "P-521:P-256"])
+    func awaitsTheHelloThatItAnswers(groups: String) throws {
+        let contexts = try Contexts()
+        #expect(tern_SSL_CTX_set1_groups_list(contexts.client.handle, groups) == 1)
+        let link = try contexts.link()
+        let hellos = groups == "X25519" ? 1 : 2
+        for number in 1...hellos {
+            let hello = link.client.takeOutput()
+            link.server.receive(hello[..<100])
+            #expect(link.server.status == .awaitingHello && link.server.outputSize == 0)
+            link.server.receive(hello[100...])
+            #expect(link.server.status == (number == hellos ? .handshaking : .awaitingHello))
+            #expect(link.server.outputSize > 0)
+            link.client.receive(link.server.takeOutput()[...])
+        }
+        link.pump()
+        #expect(link.server.status == .open && link.client.status == .open)
     }
 
     @Test func flippedServerFlightNeverOpens() throws {

@@ -140,10 +140,10 @@ package struct SoakLedger: Sendable {
         return names
     }
 
-    /// What broke, with what is missing now counted as lost.
-    package var violations: SoakViolations {
+    /// What broke; with `countsMissing`, what is missing now is lost.
+    package func violations(countsMissing: Bool = true) -> SoakViolations {
         var all = found
-        all.lost = undeliveredCount
+        if countsMissing { all.lost = undeliveredCount }
         return all
     }
 }

@@ -6,7 +6,7 @@ internal import Foundation
 package enum SoakVerdict: String, Codable, Sendable {
     /// Everything that was sent is acked and was delivered, and no promise was broken.
     case clean
-    /// No promise was broken as far as it can be told, but not everything came through in time.
+    /// No promise was broken as far as it can be told, but not everything came through in time, or not everybody came.
     case undrained
     /// At least one promise was broken.
     case violated
@@ -24,8 +24,8 @@ package struct SoakReport: Codable, Sendable {
     /// Messages of which the sender was told that the recipient has them.
     package var confirmed: Int
     package var violations: SoakViolations
-    /// Some of the messages that were lost, as pair:number.
-    package var lostMessages: [String]
+    /// Some of the messages that were acked and have not come, as pair:number.
+    package var missingMessages: [String]
     /// Delivered after a later one because the gateway had refused it: allowed.
     package var overtaken: Int
     package var counts: SoakCounts

@@ -266,6 +266,7 @@ extension SoakRun {
                 counts.longestOutageMs = max(
                     counts.longestOutageMs, now.milliseconds(since: start))
             }
+            if device.loginCount == 0 { progressAt = now }
             device.loginCount += 1
             device.outageStart = nil
             device.onlineSince = now

@@ -212,7 +212,7 @@ final class Driver: @unchecked Sendable {
             return
         }
         let pause = backoff.nextPauseMs(
-            afterOnlineMs: onlineMs, hintMs: session.retryAfterMs, random: random.next())
+            afterOnlineMs: onlineMs, hintMs: session.takeRetryAfterMs(), random: random.next())
         guard let pause else {
             finish(reason.error, reason: reason)
             return

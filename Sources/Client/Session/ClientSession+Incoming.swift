@@ -155,11 +155,12 @@ extension ClientSession {
     /// Notes that the app is about to be given something that it has to acknowledge; false when it has been
     /// given it before, and is answered for then.
     private mutating func isNew(_ key: SeenKey) -> Bool {
-        guard unacknowledged.insert(key).inserted else { return false }
-        guard unacknowledged.count <= ClientLimits.unacknowledgedCountMax else {
+        guard !unacknowledged.contains(key) else { return false }
+        guard unacknowledged.count < ClientLimits.unacknowledgedCountMax else {
             disconnect(.protocolViolation("more messages under way than a server may have"))
             return false
         }
+        unacknowledged.insert(key)
         return true
     }
 

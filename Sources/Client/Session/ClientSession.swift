@@ -119,6 +119,9 @@ package struct ClientSession: ~Copyable {
     /// How long the server said to stay away when it ended the last connection or refused the login.
     package internal(set) var retryAfterMs: UInt64?
 
+    /// That, once: it is asked for one absence, and not for each attempt that then fails on its way.
+    package mutating func takeRetryAfterMs() -> UInt64? { retryAfterMs.take() }
+
     /// A session that has no connection yet and goes on from `kept`. Sessions of one thread may share its
     /// compression contexts. Precondition: the address names a user.
     package init(

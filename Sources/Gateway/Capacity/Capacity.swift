@@ -71,7 +71,7 @@ public struct Capacity: Sendable, Equatable {
             switch tables {
             case .shared: false
             case .perShard: true
-            case .auto: shared < goal
+            case .auto: shared < byMemory
             }
         let perShard =
             hasTablePerShard

@@ -84,7 +84,8 @@ public struct GatewayConfiguration: Sendable, Equatable {
                 throw .malformed(path: path, reason: "limits.\(key) is not a limit")
             }
             guard field.set(value, &limits) else {
-                throw .malformed(path: path, reason: "limits.\(key) must be at least 1")
+                throw .malformed(
+                    path: path, reason: "limits.\(key) must be 1 to \(LimitField.valueMax)")
             }
         }
     }

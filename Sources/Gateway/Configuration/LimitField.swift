@@ -10,11 +10,14 @@ struct LimitField: Sendable {
         case time(WritableKeyPath<Limits, UInt64>)
     }
 
+    /// More than any machine has, and little enough for sums of limits.
+    static let valueMax = 1 << 40
+
     private let place: Place
 
     /// Sets the limit; false when the value makes no sense.
     func set(_ value: Int, _ limits: inout Limits) -> Bool {
-        guard value >= 1 else { return false }
+        guard (1...Self.valueMax).contains(value) else { return false }
         switch place {
         case .count(let path): limits[keyPath: path] = value
         case .time(let path): limits[keyPath: path] = UInt64(value)

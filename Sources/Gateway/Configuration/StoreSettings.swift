@@ -19,8 +19,19 @@ public struct StoreSettings: Sendable, Equatable, Decodable {
     /// The defaults, changed by what the table says.
     public init(from decoder: any Decoder) throws {
         let table = try decoder.container(keyedBy: CodingKeys.self)
-        windowMs = try table.decodeIfPresent(UInt64.self, forKey: .windowMs) ?? windowMs
-        expiryS = try table.decodeIfPresent(UInt64.self, forKey: .expiryS) ?? expiryS
+        windowMs = try Self.number(table, .windowMs) ?? windowMs
+        expiryS = try Self.number(table, .expiryS) ?? expiryS
+    }
+
+    /// A number that is not negative. TOML's are signed.
+    private static func number(
+        _ table: KeyedDecodingContainer<CodingKeys>, _ key: CodingKeys
+    ) throws -> UInt64? {
+        guard let number = try table.decodeIfPresent(Int.self, forKey: key) else { return nil }
+        guard number >= 0 else {
+            throw ConfigurationError.invalid("store.\(key.rawValue) \(number) is negative")
+        }
+        return UInt64(number)
     }
 
     private enum CodingKeys: String, CodingKey {

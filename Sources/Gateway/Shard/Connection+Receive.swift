@@ -44,12 +44,13 @@ extension Connection {
             return
         }
         if session == nil {
-            guard status != .handshaking else {
-                // Once there is an answer the costly step is done.
-                if !buffers.outbound.isEmpty { stage = .handshake }
+            switch status {
+            case .awaitingHello: return
+            case .handshaking:
+                stage = .handshake
                 return
+            case .open, .closed: begin(workspace)
             }
-            begin(workspace)
         }
         feed(workspace)
         if status == .closed && stage == .open {

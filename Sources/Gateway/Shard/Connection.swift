@@ -15,7 +15,8 @@ internal import TLS
 struct Connection: ~Copyable {
     /// How far the connection has come.
     enum Stage: Equatable {
-        /// Of the ClientHello a part has come; the costly step is still to be done.
+        /// The ClientHello that will be answered has not come whole: the first, or the second one after a
+        /// HelloRetryRequest. The costly step is still to be done.
         case hello
         case handshake
         case open

@@ -74,7 +74,7 @@ final class Shard: @unchecked Sendable {
     var connections: Slab<Connection>
     /// Connections between the first bytes of their handshake and its end.
     var handshakesInFlight = 0
-    /// Those of them whose ClientHello came in pieces and has more to be read, in order of coming.
+    /// Those of them of whose ClientHello, the first or a second one, there is more to be read, in order of coming.
     var delayedHellos = WorkList<SlotID>()
     /// Whether the last turn had handshakes to begin that the gate did not let in.
     var isGateShut = false

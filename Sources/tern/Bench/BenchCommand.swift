@@ -130,8 +130,7 @@ extension BenchCommand {
         var count = 1_000
         @Option(help: "How many seconds they stay before they drop, and again when they are back.")
         var hold = 5
-        @Flag(help: "Devices resume their TLS sessions.")
-        var resume = false
+        @Flag var resumption: StormResumption?
 
         func validate() throws {
             try BenchOptions.check("--count", count, 1...WireLimits.benchAccountCountMax)
@@ -142,8 +141,11 @@ extension BenchCommand {
             try await reportingFailures {
                 try load.run(
                     kind: "storm", clients: BenchClients(count: count),
-                    resumption: resume ? .returning : .never,
-                    parameters: ["count": "\(count)", "hold": "\(hold)", "resume": "\(resume)"]
+                    resumption: resumption?.value ?? .never,
+                    parameters: [
+                        "count": "\(count)", "hold": "\(hold)",
+                        "resume": resumption?.parameter ?? "false",
+                    ]
                 ) { run in
                     run.arrive(
                         name: "ramp", rate: load.loginRate, pendingMax: load.concurrent)
@@ -190,6 +192,33 @@ extension BenchCommand {
                     run.messages(name: "fanout", plan)
                 }
             }
+        }
+    }
+}
+
+/// Which logins of a storm resume TLS sessions.
+enum StormResumption: String, EnumerableFlag {
+    case resume, resumeAll
+
+    var value: Resumption {
+        switch self {
+        case .resume: return .returning
+        case .resumeAll: return .always
+        }
+    }
+
+    /// As the report says it.
+    var parameter: String {
+        switch self {
+        case .resume: return "true"
+        case .resumeAll: return "all"
+        }
+    }
+
+    static func help(for value: StormResumption) -> ArgumentHelp? {
+        switch value {
+        case .resume: return "Devices that come back resume their TLS sessions."
+        case .resumeAll: return "So do those that come first, as if they had been there before."
         }
     }
 }

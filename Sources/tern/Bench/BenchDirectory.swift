@@ -1,16 +1,21 @@
 // The accounts of a run and the gateway's figures, over its admin socket.
 
+internal import Base
 internal import Bench
 internal import Client
+internal import Reactor
 internal import TLS
 internal import Wire
 
 /// The gateway's admin socket as a run uses it.
 final class BenchDirectory {
+    private static let silenceMs: UInt64 = 5_000
+
     private let admin: AdminClient
     private let domain: String
     private let accounts: Range<Int>
-    private var isSilent = false
+    /// When it is asked again, after it has not answered.
+    private var silentUntil = Instant(milliseconds: 0)
 
     init(path: String, domain: String, first: Int, count: Int) {
         admin = AdminClient(path: path)
@@ -18,13 +23,13 @@ final class BenchDirectory {
         accounts = first..<first + count
     }
 
-    /// The gateway's counters; nil once it has not answered.
+    /// The gateway's counters; nil if it does not answer, and for some seconds after it has not.
     func status() -> [String: Int]? {
-        guard !isSilent else { return nil }
+        guard MonotonicClock.now() >= silentUntil else { return nil }
         do {
             return try admin.request(AdminRequest(command: .status)).status
         } catch {
-            isSilent = true
+            silentUntil = MonotonicClock.now().advanced(byMs: Self.silenceMs)
             return nil
         }
     }
@@ -65,25 +70,33 @@ final class BenchDirectory {
     }
 
     /// Removes what the run left in the store: real accounts, and the rows that synthetic ones got.
+    /// A gateway that does not answer ends it: then it stays.
     func cleanUp(_ names: AccountNames) {
-        guard !isSilent else { return }
-        switch names {
-        case .real:
-            for index in accounts { remove(address(names.name(index))) }
-        case .synthetic:
-            let list = try? admin.request(AdminRequest(command: .accountList)).accounts
-            for text in list ?? [] {
-                guard let name = JID(text)?.local, let index = BenchAccount.index(of: name),
-                    accounts.contains(index)
-                else { continue }
-                remove(text)
+        do throws(AdminError) {
+            switch names {
+            case .real:
+                for index in accounts { try remove(address(names.name(index))) }
+            case .synthetic:
+                let list = try admin.request(AdminRequest(command: .accountList)).accounts
+                for text in list ?? [] {
+                    guard let name = JID(text)?.local, let index = BenchAccount.index(of: name),
+                        accounts.contains(index)
+                    else { continue }
+                    try remove(text)
+                }
             }
+        } catch {
+            complain("the run's accounts were not all removed: \(error)")
         }
     }
 
     private func address(_ name: Localpart) -> String { "\(name)@\(domain)" }
 
-    private func remove(_ name: String) {
-        _ = try? admin.request(AdminRequest(command: .accountRemove, name: name))
+    private func remove(_ name: String) throws(AdminError) {
+        do throws(AdminError) {
+            _ = try admin.request(AdminRequest(command: .accountRemove, name: name))
+        } catch {
+            guard case .refused = error else { throw error }  // it may never have been made
+        }
     }
 }

@@ -89,9 +89,9 @@ struct LoadOptions: ParsableArguments {
         let report = run.finish(kind: kind, parameters: all)
         console.end()
         if options.json {
-            say(try report.json())
+            try say(report.json())
         } else {
-            for line in BenchText.lines(report) { say(line) }
+            for line in BenchText.lines(report) { try say(line) }
         }
         if report.isInterrupted { throw ExitCode(ExitStatus.interrupted.rawValue) }
     }

@@ -44,6 +44,10 @@ extension BenchCommand {
             if let rate, rate < 0.01 || rate > 10_000_000 {
                 throw ValidationError("--rate takes 0.01 to 10000000")
             }
+            guard options.first <= WireLimits.benchAccountCountMax - 2 * pairs else {
+                throw ValidationError(
+                    "more than \(WireLimits.benchAccountCountMax) accounts, --first counted")
+            }
         }
 
         func run() async throws {
@@ -68,9 +72,9 @@ extension BenchCommand {
                 // What is left after a violation is evidence.
                 if report.verdict == .clean { directory.cleanUp(names) }
                 if options.json {
-                    say(try report.json())
+                    try say(report.json())
                 } else {
-                    for line in BenchText.lines(report) { say(line) }
+                    for line in BenchText.lines(report) { try say(line) }
                 }
                 switch report.verdict {
                 case .clean: return

@@ -31,6 +31,7 @@ actor ChatLoop {
     private var wasOnline = false
     private var isQuitting = false
     private var failure: Failure?
+    private var isOutputBroken = false
     /// Whom we told that we are writing, and how many ticks ago the last key was.
     private var composingTo: JID?
     private var ticksSinceKey: UInt64 = 0
@@ -65,6 +66,9 @@ actor ChatLoop {
                 reader.resume()
             }
         }
+        let signals = Task { [self] in
+            for await number in reader.signals { await receive(signal: number) }
+        }
         let clock = Task { [self] in
             while !Task.isCancelled {
                 try await Task.sleep(for: .seconds(1))
@@ -73,6 +77,7 @@ actor ChatLoop {
         }
         for await event in client.events { await receive(event) }
         input.cancel()
+        signals.cancel()
         clock.cancel()
         if isInteractive { writeAll(Array(LineEditor.erase.utf8), to: STDOUT_FILENO) }
         Terminal.restore()
@@ -87,20 +92,28 @@ actor ChatLoop {
             for action in editor.receive(bytes) { await obey(action) }
             noteComposing()
         case .bytes(let bytes):
-            waitingLines += splitter.receive(bytes)
+            take(splitter.receive(bytes))
             await submitWaiting()
         case .endOfInput:
-            if let last = splitter.finish() { waitingLines.append(last) }
+            take(splitter.finish().map { [$0] } ?? [])
             isInputFinished = true
             await submitWaiting()
             await finishIfDone()
-            if !isInteractive { limitLastAcks() }
-        case .signal(SIGWINCH):
-            draw()
-        case .signal(let number):
-            let text = number == SIGINT ? "interrupted" : "ended by a signal"
-            await quit(Failure(.interrupted, text))
+            limitLastAcks()
         }
+    }
+
+    /// Lines of a pipe, behind those that wait.
+    private func take(_ lines: [String]) {
+        waitingLines += lines
+        guard splitter.droppedCount > 0 else { return }
+        noteLoss("a line was longer than the \(ClientLimits.bodySizeMax) bytes of a message")
+    }
+
+    private func receive(signal number: Int32) async {
+        guard number != SIGWINCH else { return draw() }
+        let text = number == SIGINT ? "interrupted" : "ended by a signal"
+        await quit(Failure(.interrupted, text))
     }
 
     private func obey(_ action: LineEditor.Action) async {
@@ -176,10 +189,11 @@ actor ChatLoop {
     // MARK: Events
 
     private func receive(_ event: ClientEvent) async {
-        if isJSON { say(event.json(for: jid, recipient: recipient(of: event))) }
+        if isJSON { put(event.json(for: jid, recipient: recipient(of: event)) + "\n") }
         let outcome = model.receive(event)
         show(outcome.lines)
-        await carryOut(outcome.requests)
+        // What could not be shown is not acknowledged: it comes again.
+        if isOutputBroken { await quit(nil) } else { await carryOut(outcome.requests) }
         switch event {
         case .acked(let id), .failed(let id, _, _):
             unacked.remove(id)
@@ -308,11 +322,20 @@ actor ChatLoop {
     private func show(_ lines: [String]) {
         guard !lines.isEmpty, !isJSON else { return }
         if isInteractive {
-            let text = editor.print(
-                above: lines, prompt: model.prompt, columns: Terminal.columns)
-            writeAll(Array(text.utf8), to: STDOUT_FILENO)
+            put(editor.print(above: lines, prompt: model.prompt, columns: Terminal.columns))
         } else {
-            for line in lines { say(line) }
+            for line in lines { put(line + "\n") }
+        }
+    }
+
+    /// Prints; a chat whose output is broken ends.
+    private func put(_ text: String) {
+        guard !isOutputBroken else { return }
+        do throws(Failure) {
+            try output(text)
+        } catch {
+            isOutputBroken = true
+            failure = failure ?? error
         }
     }
 
@@ -323,7 +346,6 @@ actor ChatLoop {
 
     private func draw() {
         guard isInteractive, !isQuitting else { return }
-        let text = editor.render(prompt: model.prompt, columns: Terminal.columns)
-        writeAll(Array(text.utf8), to: STDOUT_FILENO)
+        put(editor.render(prompt: model.prompt, columns: Terminal.columns))
     }
 }

@@ -1,9 +1,12 @@
 // Plain input into lines, for chats that are fed from a pipe.
 
-/// Splits bytes at line feeds. A line longer than the limit is cut there and the rest dropped.
+/// Splits bytes at line feeds. A line longer than the limit is dropped and counted.
 package struct LineSplitter: Sendable {
     private let lineSizeMax: Int
     private var pending: [UInt8] = []
+    private var isTooLong = false
+    /// Lines that were dropped.
+    package private(set) var droppedCount = 0
 
     package init(lineSizeMax: Int) {
         self.lineSizeMax = lineSizeMax
@@ -14,9 +17,11 @@ package struct LineSplitter: Sendable {
         var lines: [String] = []
         for byte in bytes {
             if byte == UInt8(ascii: "\n") {
-                lines.append(take())
-            } else if pending.count < lineSizeMax {
+                if let line = take() { lines.append(line) }
+            } else if pending.count <= lineSizeMax {  // one more, which a carriage return may be
                 pending.append(byte)
+            } else {
+                isTooLong = true
             }
         }
         return lines
@@ -27,9 +32,14 @@ package struct LineSplitter: Sendable {
         pending.isEmpty ? nil : take()
     }
 
-    private mutating func take() -> String {
+    /// The line in hand; nil if it was too long.
+    private mutating func take() -> String? {
+        defer { (pending, isTooLong) = ([], false) }
         if pending.last == UInt8(ascii: "\r") { pending.removeLast() }
-        defer { pending = [] }
+        guard !isTooLong, pending.count <= lineSizeMax else {
+            droppedCount += 1
+            return nil
+        }
         return String(decoding: pending, as: UTF8.self)
     }
 }

@@ -79,7 +79,7 @@ struct Account: AsyncParsableCommand {
                 let name = account.name.description
                 _ = try admin.request(
                     AdminRequest(command: .accountAdd, name: name, keys: keys))
-                confirm("added", name, admin)
+                try confirm("added", name, admin)
             }
         }
     }
@@ -96,9 +96,9 @@ struct Account: AsyncParsableCommand {
                         var line = JSONLine()
                         line.add("kind", "account")
                         line.add("name", name)
-                        say(line.text)
+                        try say(line.text)
                     } else {
-                        say(TerminalText.neutralised(name))
+                        try say(TerminalText.neutralised(name))
                     }
                 }
             }
@@ -116,7 +116,7 @@ struct Account: AsyncParsableCommand {
             try await reportingFailures {
                 let name = account.name.description
                 _ = try admin.request(AdminRequest(command: .accountRemove, name: name))
-                confirm("removed", name, admin)
+                try confirm("removed", name, admin)
             }
         }
     }
@@ -136,7 +136,7 @@ struct Account: AsyncParsableCommand {
                 let name = account.name.description
                 _ = try admin.request(
                     AdminRequest(command: .accountRevokeTokens, name: name, device: device))
-                confirm("revoked", name, admin)
+                try confirm("revoked", name, admin)
             }
         }
     }
@@ -155,7 +155,7 @@ struct Account: AsyncParsableCommand {
                 let name = account.name.description
                 _ = try admin.request(
                     AdminRequest(command: .accountPassword, name: name, keys: keys))
-                confirm("changed", name, admin)
+                try confirm("changed", name, admin)
             }
         }
     }
@@ -173,10 +173,10 @@ struct Status: AsyncParsableCommand {
                 var line = JSONLine()
                 line.add("kind", "status")
                 for (name, value) in figures { line.add(name, value) }
-                say(line.text)
+                try say(line.text)
                 return
             }
-            for (name, value) in figures { say("\(TerminalText.neutralised(name)) \(value)") }
+            for (name, value) in figures { try say("\(TerminalText.neutralised(name)) \(value)") }
         }
     }
 }
@@ -189,18 +189,18 @@ struct Reload: AsyncParsableCommand {
     func run() async throws {
         try await reportingFailures {
             _ = try admin.request(AdminRequest(command: .reload))
-            confirm("reloaded", "tls", admin)
+            try confirm("reloaded", "tls", admin)
         }
     }
 }
 
-private func confirm(_ what: String, _ name: String, _ admin: AdminOptions) {
+private func confirm(_ what: String, _ name: String, _ admin: AdminOptions) throws {
     guard admin.json else {
-        say("\(what) \(name)")
+        try say("\(what) \(name)")
         return
     }
     var line = JSONLine()
     line.add("kind", what)
     line.add("name", name)
-    say(line.text)
+    try say(line.text)
 }

@@ -74,7 +74,7 @@ struct CodecExplain: AsyncParsableCommand {
                 throw Failure(.data, "\(error.message), at byte \(error.offset)")
             }
             let explanation = Explanation(frame, codec: &codec)
-            say(explanation.text)
+            try say(explanation.text)
             if explanation.error != nil { throw ExitCode(ExitStatus.data.rawValue) }
         }
     }

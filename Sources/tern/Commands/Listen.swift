@@ -66,12 +66,12 @@ struct Listen: AsyncParsableCommand {
     ) async throws -> (isComplete: Bool, wasOnline: Bool) {
         var messageCount = 0
         var wasOnline = false
-        for await event in client.events {
+        events: for await event in client.events {
             switch event {
             case .disconnected(let reason, let retryInMs?) where !connection.json:
                 complain("\(reason); trying again in \(retryInMs) ms")
             case .stopped(let error?):
-                if connection.json { say(event.json(for: connection.account)) }
+                if connection.json { try say(event.json(for: connection.account)) }
                 throw error
             case .online:
                 wasOnline = true
@@ -79,17 +79,21 @@ struct Listen: AsyncParsableCommand {
                 break
             }
             if connection.json {
-                say(event.json(for: connection.account))
+                try say(event.json(for: connection.account))
             } else if let text = event.plainText {
-                say(text)
+                try say(text)
             }
-            if case .sentElsewhere(let copy) = event { try await client.acknowledge(copy) }
-            guard case .message(let message) = event else { continue }
-            // Printed is dealt with.
-            if read {
-                try await client.markRead(message)
-            } else {
-                try await client.acknowledge(message)
+            do throws(ClientError) {
+                if case .sentElsewhere(let copy) = event { try await client.acknowledge(copy) }
+                guard case .message(let message) = event else { continue }
+                // Printed is dealt with.
+                if read {
+                    try await client.markRead(message)
+                } else {
+                    try await client.acknowledge(message)
+                }
+            } catch .closed {
+                break events  // stopped meanwhile: it will come, and be printed, again
             }
             messageCount += 1
             if messageCount == count { return (true, wasOnline) }

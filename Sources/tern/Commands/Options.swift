@@ -113,7 +113,12 @@ struct ConnectionOptions: ParsableArguments {
             throw Failure(.usage, "--server \(server) is not HOST:PORT")
         }
         let kept = try state.map { try openStore(in: $0) }
-        let hasToken = try kept?.hasToken() ?? false
+        let hasToken: Bool
+        do throws(ClientStoreError) {
+            hasToken = try kept?.hasToken() ?? false
+        } catch {
+            throw Failure(.unavailable, "\(error)")
+        }
         let isPasswordGiven = passwordFile != nil || Password.environment != nil
         let password =
             hasToken && !isPasswordGiven

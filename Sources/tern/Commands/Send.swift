@@ -46,7 +46,7 @@ struct Send: AsyncParsableCommand {
                 kind: "ack", from: connection.account.description, to: to.description, id: id.text,
                 body: text)
             line.add("state", "acked")
-            say(connection.json ? line.text : id.text)
+            try say(connection.json ? line.text : id.text)
         }
     }
 
@@ -55,12 +55,24 @@ struct Send: AsyncParsableCommand {
     ) async throws -> StanzaID {
         let limit = timeout
         return try await withThrowingTaskGroup(of: StanzaID?.self) { group in
-            group.addTask { [to, text, id] in try await client.send(to: to, body: text, id: id) }
-            group.addTask {
+            group.addTask { [to, text, id] in
+                do throws(ClientError) {
+                    return try await client.send(to: to, body: text, id: id)
+                } catch .duplicateID(_) {
+                    return nil  // an earlier run left it in the state file: its ack will be told below
+                }
+            }
+            group.addTask { [id] in
                 // The last reason is worth more than "timed out".
                 var reason = "no answer"
                 for await event in client.events {
-                    if case .disconnected(let why, _) = event { reason = why.description }
+                    switch event {
+                    case .disconnected(let why, _): reason = why.description
+                    case .acked(let acked) where acked == id: return acked
+                    case .failed(let refused, let condition, let text) where refused == id:
+                        throw ClientError.refused(condition: condition, text: text)
+                    default: break
+                    }
                 }
                 if !Task.isCancelled { return nil }
                 throw Failure(.unavailable, "not sent within \(limit) s: \(reason)")

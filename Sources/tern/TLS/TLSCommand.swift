@@ -71,13 +71,13 @@ struct TLSCommand: AsyncParsableCommand {
             // A gateway that wants a certificate says so after the client's end of the handshake.
             guard first.failure == nil, let facts = first.facts, let inspection = first.inspection
             else { throw failure(first.failure) }
-            report.handshake(first, facts, inspection, name: name)
-            report.chain(inspection.chain)
+            try report.handshake(first, facts, inspection, name: name)
+            try report.chain(inspection.chain)
             let second = try first.session.map { try probe(context, $0) }
-            report.resumption(inspection, second)
-            report.refusal("tls-1.2", try probe(self.context(main) { $0.maximumVersion = .tls12 }))
-            report.refusal("other-alpn", try probe(self.context(main) { $0.alpn = ["tern-none"] }))
-            report.refusal("no-alpn", try probe(self.context(main) { $0.alpn = [] }))
+            try report.resumption(inspection, second)
+            try report.refusal("tls-1.2", probe(self.context(main) { $0.maximumVersion = .tls12 }))
+            try report.refusal("other-alpn", probe(self.context(main) { $0.alpn = ["tern-none"] }))
+            try report.refusal("no-alpn", probe(self.context(main) { $0.alpn = [] }))
         }
 
         private var name: String { serverName ?? address.host }

@@ -7,9 +7,9 @@ internal import TLS
 struct TLSReport {
     let json: Bool
 
-    private func row(_ title: String, _ text: String) {
+    private func row(_ title: String, _ text: String) throws {
         let gap = String(repeating: " ", count: max(1, 14 - title.utf8.count))
-        say(title + gap + TerminalText.neutralised(text))
+        try say(title + gap + TerminalText.neutralised(text))
     }
 
     private func ms(_ nanoseconds: UInt64?) -> String {
@@ -22,7 +22,7 @@ struct TLSReport {
     /// The first connection.
     func handshake(
         _ result: ProbeResult, _ facts: HandshakeFacts, _ inspection: TLSInspection, name: String
-    ) {
+    ) throws {
         let hasExporter = facts.exporter != nil
         if json {
             var line = JSONLine()
@@ -40,28 +40,28 @@ struct TLSReport {
             line.add("connectUs", result.connectedNs / 1_000)
             line.add("handshakeUs", result.openNs.map { $0 / 1_000 })
             line.add("firstByteUs", result.answeredNs.map { $0 / 1_000 })
-            say(line.text)
+            try say(line.text)
             return
         }
-        row("gateway", "\(result.address), trusted as \(name)")
-        row("protocol", "\(facts.version), \(facts.cipherSuite)")
-        row("key exchange", facts.group ?? "unknown group")
-        row("signature", inspection.signature ?? "none")
-        row("application", facts.alpn ?? "none")
-        row(
+        try row("gateway", "\(result.address), trusted as \(name)")
+        try row("protocol", "\(facts.version), \(facts.cipherSuite)")
+        try row("key exchange", facts.group ?? "unknown group")
+        try row("signature", inspection.signature ?? "none")
+        try row("application", facts.alpn ?? "none")
+        try row(
             "exporter", hasExporter ? "available: logins can be bound to the connection" : "missing"
         )
-        row("OCSP staple", inspection.stapleSize.map { "\($0) bytes" } ?? "none")
+        try row("OCSP staple", inspection.stapleSize.map { "\($0) bytes" } ?? "none")
         let trips = result.roundTrips == 1 ? "1 round trip" : "\(result.roundTrips) round trips"
-        row("handshake", "\(trips) after TCP's")
-        row(
+        try row("handshake", "\(trips) after TCP's")
+        try row(
             "times",
             "connected \(ms(result.connectedNs)), handshake \(ms(result.openNs)), "
                 + "first byte \(ms(result.answeredNs))")
     }
 
     /// The certificates that the gateway sent.
-    func chain(_ chain: [CertificateFacts]) {
+    func chain(_ chain: [CertificateFacts]) throws {
         for (index, facts) in chain.enumerated() {
             let days = facts.daysLeft(at: UInt64(max(0, time(nil))))
             let names = facts.dnsNames + facts.addresses
@@ -77,19 +77,19 @@ struct TLSReport {
                 line.add("notAfter", Int(facts.notAfter))
                 line.add("daysLeft", days)
                 line.add("sha256", Self.hex(facts.fingerprint))
-                say(line.text)
+                try say(line.text)
                 continue
             }
-            row("certificate \(index)", "\(facts.subject), issued by \(facts.issuer)")
-            if !names.isEmpty { row("", "names \(names.joined(separator: " "))") }
-            row("", "\(facts.key) key, signed with \(facts.signature)")
-            row("", days < 0 ? "expired \(-days) days ago" : "\(days) days left")
-            row("", "SHA-256 \(Self.hex(facts.fingerprint))")
+            try row("certificate \(index)", "\(facts.subject), issued by \(facts.issuer)")
+            if !names.isEmpty { try row("", "names \(names.joined(separator: " "))") }
+            try row("", "\(facts.key) key, signed with \(facts.signature)")
+            try row("", days < 0 ? "expired \(-days) days ago" : "\(days) days left")
+            try row("", "SHA-256 \(Self.hex(facts.fingerprint))")
         }
     }
 
     /// Tickets, and the connection that offered one.
-    func resumption(_ inspection: TLSInspection, _ second: ProbeResult?) {
+    func resumption(_ inspection: TLSInspection, _ second: ProbeResult?) throws {
         let isResumed = second?.facts?.isResumed ?? false
         if json {
             var line = JSONLine()
@@ -104,18 +104,18 @@ struct TLSReport {
                 line.add("firstByteUs", second.answeredNs.map { $0 / 1_000 })
                 line.add("failure", second.failure.map { "\($0)" })
             }
-            say(line.text)
+            try say(line.text)
             return
         }
         guard let second else {
-            row("tickets", "none: every connection makes a full handshake")
+            try row("tickets", "none: every connection makes a full handshake")
             return
         }
-        row("tickets", "\(inspection.ticketCount), good for \(inspection.ticketLifetimeS) s")
+        try row("tickets", "\(inspection.ticketCount), good for \(inspection.ticketLifetimeS) s")
         if let failure = second.failure {
-            row("resumption", "failed: \(failure)")
+            try row("resumption", "failed: \(failure)")
         } else {
-            row(
+            try row(
                 "resumption",
                 (isResumed ? "a second connection resumed" : "a second connection did not resume")
                     + ": handshake \(ms(second.openNs)), first byte \(ms(second.answeredNs))")
@@ -123,7 +123,7 @@ struct TLSReport {
     }
 
     /// A connection that asked for something a gateway may refuse.
-    func refusal(_ what: String, _ result: ProbeResult) {
+    func refusal(_ what: String, _ result: ProbeResult) throws {
         let isAccepted = result.failure == nil
         if json {
             var line = JSONLine()
@@ -132,11 +132,11 @@ struct TLSReport {
             line.add("accepted", isAccepted)
             if case .peerAlert(let code, _) = result.failure { line.add("alert", UInt64(code)) }
             line.add("failure", result.failure.map { "\($0)" })
-            say(line.text)
+            try say(line.text)
             return
         }
         let version = result.facts.map { " (\($0.version), \($0.cipherSuite))" } ?? ""
-        row(what, result.failure.map { "refused: \($0)" } ?? "accepted\(version)")
+        try row(what, result.failure.map { "refused: \($0)" } ?? "accepted\(version)")
     }
 
     private static func hex(_ bytes: [UInt8]) -> String {

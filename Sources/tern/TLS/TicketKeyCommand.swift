@@ -37,7 +37,7 @@ struct TicketKeyCommand: AsyncParsableCommand {
             let keys = TicketKeyFile.renewed(old, at: now, periodS: period, lifetimeS: lifetime)
             if keys.map(\.startsAt) != old.map(\.startsAt) { try write(TicketKeyFile.text(keys)) }
             let next = keys.last { $0.startsAt > now }?.startsAt ?? now
-            say("\(keys.count) keys, the next in \(next - now) s")
+            try say("\(keys.count) keys, the next in \(next - now) s")
         }
     }
 

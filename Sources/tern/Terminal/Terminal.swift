@@ -9,7 +9,6 @@ internal import Glibc
 enum TerminalInput: Sendable {
     case bytes([UInt8])
     case endOfInput
-    case signal(Int32)
 }
 
 // Written once before the handlers are installed, and read by them: `savedState` is only looked at
@@ -78,26 +77,32 @@ enum Terminal {
 }
 
 /// Reads stdin on a thread of its own, a chunk for each `resume`, and hears signals.
-/// `@unchecked Sendable`: `isPaused` belongs to the thread; the rest is immutable.
+/// `@unchecked Sendable`: `isPaused` and `hasEnded` belong to the thread; the rest is immutable.
 final class TerminalReader: @unchecked Sendable {
     private static let chunkSizeMax = 4_096
 
     let input: AsyncStream<TerminalInput>
+    /// Signals' numbers; they come also while input waits for its `resume`.
+    let signals: AsyncStream<Int32>
     private let continuation: AsyncStream<TerminalInput>.Continuation
+    private let signalContinuation: AsyncStream<Int32>.Continuation
     private let resumePipe: (read: Int32, write: Int32)
-    private let signals: (read: Int32, write: Int32)
+    private let noted: (read: Int32, write: Int32)
     private var isPaused = false
+    private var hasEnded = false
 
     init() throws {
         resumePipe = try Self.makePipe()
-        signals = try Self.makePipe()
+        noted = try Self.makePipe()
         // At most one chunk is outstanding; signals are few.
         (input, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(64))
+        (signals, signalContinuation) = AsyncStream.makeStream(
+            bufferingPolicy: .bufferingOldest(64))
     }
 
     /// Starts the thread, which ends with the process.
     func start(isInteractive: Bool) throws {
-        signalPipe = signals.write
+        signalPipe = noted.write
         for number in [SIGINT, SIGTERM, SIGHUP] { signal(number, noteSignal) }
         if isInteractive { signal(SIGWINCH, noteSignal) }
         var thread = pthread_t()
@@ -118,15 +123,14 @@ final class TerminalReader: @unchecked Sendable {
     fileprivate func run() {
         while true {
             var entries = [
-                pollfd(fd: signals.read, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: noted.read, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: resumePipe.read, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: isPaused ? -1 : STDIN_FILENO, events: Int16(POLLIN), revents: 0),
+                pollfd(
+                    fd: isPaused || hasEnded ? -1 : STDIN_FILENO, events: Int16(POLLIN), revents: 0),
             ]
             guard poll(&entries, 3, -1) > 0 else { continue }
             if entries[0].revents != 0 {
-                for number in Self.drain(signals.read) {
-                    continuation.yield(.signal(Int32(number)))
-                }
+                for number in Self.drain(noted.read) { signalContinuation.yield(Int32(number)) }
             }
             if entries[1].revents != 0, !Self.drain(resumePipe.read).isEmpty { isPaused = false }
             if entries[2].revents != 0, !isPaused { readChunk() }
@@ -138,7 +142,8 @@ final class TerminalReader: @unchecked Sendable {
         let count = read(STDIN_FILENO, &bytes, bytes.count)
         if count < 0, errno == EINTR || errno == EAGAIN { return }
         isPaused = true
-        continuation.yield(count > 0 ? .bytes(Array(bytes[..<count])) : .endOfInput)
+        hasEnded = count <= 0
+        continuation.yield(hasEnded ? .endOfInput : .bytes(Array(bytes[..<count])))
     }
 
     private static func drain(_ descriptor: Int32) -> [UInt8] {
