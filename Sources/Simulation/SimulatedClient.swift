@@ -315,7 +315,8 @@ final class SimulatedClient {
             return
         }
         let pause = backoff.nextPauseMs(
-            afterOnlineMs: onlineMs, hintMs: session.takeRetryAfterMs(), random: world.random.next())
+            afterOnlineMs: onlineMs, hintMs: session.takeRetryAfterMs(), random: world.random.next()
+        )
         guard let pause else {
             phase = .stopped(nil)
             return

@@ -59,7 +59,8 @@ struct Send: AsyncParsableCommand {
                 do throws(ClientError) {
                     return try await client.send(to: to, body: text, id: id)
                 } catch .duplicateID(_) {
-                    return nil  // an earlier run left it in the state file: its ack will be told below
+                    // An earlier run left it in the state file: its ack is an event.
+                    return nil
                 }
             }
             group.addTask { [id] in
