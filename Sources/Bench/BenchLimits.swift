@@ -1,6 +1,8 @@
 // Every maximum of the load generator in one place; docs/LIMITS.md says what happens at each. How many
 // accounts there can be is WireLimits.benchAccountCountMax.
 
+internal import Wire
+
 /// The load generator's limits.
 package enum BenchLimits {
     /// Threads of one process.
@@ -26,7 +28,7 @@ package enum BenchLimits {
     /// How long the end of a phase waits for answers that are still out.
     package static let drainTimeoutMs: UInt64 = 15_000
     /// Bytes that a client could not send; beyond it the client is closed. A window of the largest messages fits.
-    package static let outputSizeMax = windowCountMax * 65_536
+    package static let outputSizeMax = windowCountMax * WireLimits.frameSizeMax
     /// Kinds of errors told apart; further ones count as `other`.
     package static let errorKindCountMax = 64
     /// Clients of one source address: ports are found quickly while most are free.
